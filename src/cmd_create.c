@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* create: a device that stays, down and quiet unless "up" is given. */
+#include <errno.h>
+
+#include "cmd.h"
+#include "fail.h"
+#include "plan.h"
+#include "tapfd.h"
+
+struct create {
+	struct plan_words want;
+	bool up;
+};
+
+static void *take_name(void *dst, const char *name)
+{
+	struct create *create = dst;
+
+	if (create->want.name) {
+		fail_usage("create: one device at a time: what is '%s'?", name);
+		return NULL;
+	}
+	create->want.name = name;
+	return create;
+}
+
+static const struct args_word words[] = {
+	PLAN_WORDS(offsetof(struct create, want)),
+	PLAN_OWNER(offsetof(struct create, want)),
+	{ "up", NULL, NULL, offsetof(struct create, up), true, 0,
+	  "bring it up at once; else open-exec does", NULL },
+};
+
+static int own_node(struct ctx *ctx, const struct dev_plan *plan, const struct dev *dev)
+{
+	auto_close int id = dev_node_id(&ctx->home, dev);
+	dev_t number;
+
+	if (id < 0)
+		return id;
+	if (!tapfd_node_number(id, &number))
+		return fail_errno(ENODEV, NULL, "cannot give %s to its owner", dev->name);
+	return tapfd_chown_node(number, dev->ifindex, plan->owner, plan->owner_group);
+}
+
+static int finish(struct ctx *ctx, const struct create *create, const struct dev_plan *plan,
+		  const struct dev *dev)
+{
+	const struct dev_change up = { .set_up = true, .up = true };
+	bool owned = plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1;
+
+	if (owned && dev_has_node(dev) && own_node(ctx, plan, dev) < 0)
+		return fail_code();
+	if (create->up && dev_change(&ctx->home.nl, dev, &up) < 0)
+		return dev_explain_up(&ctx->home.nl, dev);
+	return 0;
+}
+
+/* The name is news only if the kernel chose it, or to a program. */
+static int tell(struct ctx *ctx, const struct create *create, const struct dev *dev)
+{
+	struct out o;
+
+	if (ctx->style == OUT_JSON || ctx->style == OUT_PRETTY) {
+		out_begin(&o, ctx->style, NULL);
+		out_row(&o, "ifname", dev->name);
+		out_row_end(&o);
+		return out_end(&o);
+	}
+	if (!strchr(create->want.name, '%'))
+		return 0;
+	out_line("%s", dev->name);
+	return out_plain_end();
+}
+
+static int run(struct ctx *ctx, int argc, char **argv)
+{
+	struct create create = { .up = false };
+	struct dev link, dev;
+	struct dev_plan plan;
+	auto_close int fd = -1;
+	int r;
+
+	r = args_parse(&cmd_create.spec, "create", argc, argv, &create, &create);
+	if (r < 0)
+		return r;
+	if (!create.want.name)
+		return fail_usage("create: which device? 'vnetctl create NAME ...'");
+	if (plan_of(&ctx->home.nl, &create.want, &plan, &link) < 0)
+		return fail_code();
+	plan.persist = true;
+	if (dev_make(&ctx->home.nl, NULL, &plan, &dev, &fd) < 0)
+		return dev_explain_make(&ctx->home.nl, &plan);
+	if (finish(ctx, &create, &plan, &dev) == 0 && tell(ctx, &create, &dev) == 0)
+		return 0;
+	dev_delete(&ctx->home.nl, &dev);
+	return fail_code();
+}
+
+const struct cmd cmd_create = {
+	.name = "create",
+	.aliases = { "add" },
+	.help = "make a macvtap or a tap",
+	.spec = {
+		.words = words,
+		.n = ARRAY_SIZE(words),
+		.names = "[dev] NAME",
+		.name = take_name,
+	},
+	.run = run,
+};

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* list: what there is. Values that `ip -j -d link` has too are the same here,
+ * under the same keys. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/sysmacros.h>
+
+#include "cmd.h"
+#include "fail.h"
+#include "lifeline.h"
+#include "tapfd.h"
+
+/* In linux/if.h, which cannot stand beside net/if.h. */
+#define FLAG_LOWER_UP (1U << 16)
+#define FLAG_DORMANT (1U << 17)
+#define FLAG_ECHO (1U << 18)
+
+#define MAX_NAMES 256
+
+struct list {
+	const char *names[MAX_NAMES];
+	size_t n_names;
+	uint32_t found[MAX_NAMES / 32];
+	const char *type;
+	const char *link;
+	enum dev_mode mode;
+
+	struct ctx *ctx;
+	struct out out;
+	struct nl ask;      /* a second socket, for questions during a dump */
+	int link_index;     /* of link */
+	int *shown;         /* what an interrupted dump had shown already */
+	size_t n_shown;
+};
+
+static void *take_name(void *dst, const char *name)
+{
+	struct list *list = dst;
+
+	if (list->n_names == MAX_NAMES) {
+		fail_usage("list: more than %d names", MAX_NAMES);
+		return NULL;
+	}
+	list->names[list->n_names++] = name;
+	return list;
+}
+
+static const struct args_word words[] = {
+	{ "type", "{macvtap|tap}", args_str, offsetof(struct list, type), false, 0,
+	  "only this kind", NULL },
+	{ "link", "DEV", args_ifname, offsetof(struct list, link), false, 0,
+	  "only devices on this lower device or bridge", "master" },
+	{ "mode", "{private|vepa|bridge|passthru|source}", dev_mode_value,
+	  offsetof(struct list, mode), false, 0, "only devices in this mode", NULL },
+};
+
+static const char *name_of(struct list *list, int ifindex, int32_t netnsid, struct dev *dev)
+{
+	if (!ifindex)
+		return NULL;
+	if (dev_get_index(&list->ask, netnsid, ifindex, dev) == 0)
+		return dev->name;
+	fail_clear();
+	return NULL;
+}
+
+static const char *operstate(const struct dev *dev)
+{
+	static const char *const states[] = { "UNKNOWN", "NOTPRESENT", "DOWN",   "LOWERLAYERDOWN",
+					      "TESTING", "DORMANT",    "UP" };
+
+	return dev->operstate < ARRAY_SIZE(states) ? states[dev->operstate] : "UNKNOWN";
+}
+
+/* The order and the words of ip (print_link_flags() says NO-CARRIER first). */
+static void show_flags(struct out *o, unsigned flags)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words_of[] = {
+		{ IFF_LOOPBACK, "LOOPBACK" },     { IFF_BROADCAST, "BROADCAST" },
+		{ IFF_POINTOPOINT, "POINTOPOINT" }, { IFF_MULTICAST, "MULTICAST" },
+		{ IFF_NOARP, "NOARP" },           { IFF_ALLMULTI, "ALLMULTI" },
+		{ IFF_PROMISC, "PROMISC" },       { IFF_MASTER, "MASTER" },
+		{ IFF_SLAVE, "SLAVE" },           { IFF_DEBUG, "DEBUG" },
+		{ IFF_DYNAMIC, "DYNAMIC" },       { IFF_AUTOMEDIA, "AUTOMEDIA" },
+		{ IFF_PORTSEL, "PORTSEL" },       { IFF_NOTRAILERS, "NOTRAILERS" },
+		{ IFF_UP, "UP" },                 { FLAG_LOWER_UP, "LOWER_UP" },
+		{ FLAG_DORMANT, "DORMANT" },       { FLAG_ECHO, "ECHO" },
+	};
+
+	out_list(o, "flags");
+	if (flags & IFF_UP && !(flags & IFF_RUNNING))
+		out_item(o, "NO-CARRIER");
+	for (size_t i = 0; i < ARRAY_SIZE(words_of); i++) {
+		if (flags & words_of[i].bit)
+			out_item(o, words_of[i].word);
+	}
+	out_list_end(o);
+}
+
+static const char *group_text(const struct dev *dev, char text[16])
+{
+	if (!dev->group)
+		return "default";
+	snprintf(text, 16, "%u", dev->group);
+	return text;
+}
+
+static const char *owner_text(const struct dev *dev, char text[96])
+{
+	const struct passwd *pw = dev->owner != (uid_t)-1 ? getpwuid(dev->owner) : NULL;
+	const struct group *gr =
+		dev->owner_group != (gid_t)-1 ? getgrgid(dev->owner_group) : NULL;
+	int n = 0;
+
+	if (dev->owner == (uid_t)-1 && dev->owner_group == (gid_t)-1)
+		return NULL;
+	if (pw)
+		n = snprintf(text, 48, "%s", pw->pw_name);
+	else if (dev->owner != (uid_t)-1)
+		n = snprintf(text, 48, "%u", dev->owner);
+	if (n > 47)
+		n = 47;
+	if (gr)
+		snprintf(text + n, 48, ":%s", gr->gr_name);
+	else if (dev->owner_group != (gid_t)-1)
+		snprintf(text + n, 48, ":%u", dev->owner_group);
+	return text;
+}
+
+static const char *lifetime(struct list *list, const struct dev *dev)
+{
+	if (!dev_has_node(dev))
+		return dev->persist ? "persistent" : "fd";
+	return lifeline_is_mark(&list->ctx->home, dev->group) ? "watched" : "persistent";
+}
+
+static void show_altname(const char *altname, void *arg)
+{
+	struct list *list = arg;
+
+	out_item(&list->out, altname);
+}
+
+static void show_node(struct list *list, const struct dev *dev)
+{
+	auto_close int id = -1;
+	dev_t number;
+	char text[32];
+
+	if (!dev_has_node(dev))
+		return;
+	id = dev_node_id(&list->ctx->home, dev);
+	if (id < 0 || !tapfd_node_number(id, &number)) {
+		fail_clear();
+		return;
+	}
+	snprintf(text, sizeof(text), "%u:%u", major(number), minor(number));
+	out_str(&list->out, "node", text);
+}
+
+static void show_details(struct list *list, const struct dev *dev)
+{
+	struct out *o = &list->out;
+	char text[256];
+
+	out_break(o);
+	out_num(o, "ifindex", dev->ifindex);
+	show_flags(o, dev->flags);
+	out_num(o, "txqlen", dev->txqlen);
+	out_str(o, "group", group_text(dev, text));
+	out_num(o, "queues", dev_has_node(dev) ? dev->tx_queues : dev->multi_queue ? dev->tap_queues : 1);
+	if (!dev_has_node(dev)) {
+		out_bool(o, "persist", dev->persist);
+		out_bool(o, "vnet_hdr", dev->vnet_hdr);
+		out_bool(o, "multi_queue", dev->multi_queue);
+		out_str(o, "owner", owner_text(dev, text));
+	}
+	show_node(list, dev);
+	dev_alias(dev, text);
+	if (text[0])
+		out_str(o, "ifalias", text);
+	if (dev->altname[0]) {
+		out_list(o, "altnames");
+		dev_each_altname(dev, show_altname, list);
+		out_list_end(o);
+	}
+}
+
+static void show(struct list *list, const struct dev *dev)
+{
+	const char *link, *master;
+	struct out *o = &list->out;
+	struct dev lower, bridge;
+	char mac[18];
+
+	link = dev->link_netnsid >= 0 ? name_of(list, dev->link, dev->link_netnsid, &lower) :
+					name_of(list, dev->link, -1, &lower);
+	master = name_of(list, dev->master, -1, &bridge);
+	out_row(o, "ifname", dev->name);
+	out_str(o, "operstate", operstate(dev));
+	out_str(o, "type", dev_kind_word(dev->kind));
+	if (o->style == OUT_BRIEF) {
+		out_str(o, "link", link ? link : master);
+	} else {
+		out_str(o, "link", link);
+		if (dev->link_netnsid >= 0)
+			out_num(o, "link_netnsid", dev->link_netnsid);
+		out_str(o, "master", master);
+	}
+	out_str(o, "mode", dev->mode ? dev_mode_word(dev->mode) : NULL);
+	dev_mac_text(dev->address, mac);
+	out_str(o, "address", mac);
+	if (o->style == OUT_BRIEF) {
+		out_row_end(o);
+		return;
+	}
+	if (!dev_has_node(dev)) {
+		dev_mac_text(dev->guest.b, mac);
+		out_str(o, "guest_address", mac);
+		if (dev->master)
+			out_bool(o, "isolated", dev->isolated);
+	}
+	out_num(o, "mtu", dev->mtu);
+	out_str(o, "lifetime", lifetime(list, dev));
+	out_bool(o, "made", dev->altname[0]);
+	if (list->ctx->details)
+		show_details(list, dev);
+	out_row_end(o);
+}
+
+static bool wanted(struct list *list, const struct dev *dev)
+{
+	bool named = !list->n_names;
+
+	for (size_t i = 0; i < list->n_names; i++) {
+		if (streq(list->names[i], dev->name)) {
+			list->found[i / 32] |= UINT32_C(1) << i % 32;
+			named = true;
+		}
+	}
+	if (!named || !dev->kind)
+		return false;
+	if (list->type && !streq(list->type, dev_kind_word(dev->kind)))
+		return false;
+	if (list->link_index && dev->link != list->link_index && dev->master != list->link_index)
+		return false;
+	return !list->mode || list->mode == dev->mode;
+}
+
+static bool shown_before(struct list *list, int ifindex)
+{
+	for (size_t i = 0; i < list->n_shown; i++) {
+		if (list->shown[i] == ifindex)
+			return true;
+	}
+	return false;
+}
+
+static int show_if_wanted(const struct dev *dev, void *arg)
+{
+	struct list *list = arg;
+	int *more;
+
+	if (!wanted(list, dev) || shown_before(list, dev->ifindex))
+		return 0;
+	show(list, dev);
+	more = realloc(list->shown, (list->n_shown + 1) * sizeof(*more));
+	if (!more)
+		return fail_errno(ENOMEM, NULL, "cannot list devices");
+	list->shown = more;
+	more[list->n_shown++] = dev->ifindex;
+	return 0;
+}
+
+static void again(void *arg)
+{
+	(void)arg;
+}
+
+static int find_link(struct list *list)
+{
+	struct dev link;
+
+	if (!list->link)
+		return 0;
+	if (dev_get(&list->ctx->home.nl, list->link, &link) < 0)
+		return fail_code();
+	list->link_index = link.ifindex;
+	return 0;
+}
+
+/* A name that was asked for and is not there is a failure; so is one of another kind. */
+static int check_names(struct list *list)
+{
+	struct dev dev;
+
+	for (size_t i = 0; i < list->n_names; i++) {
+		if (list->found[i / 32] >> i % 32 & 1)
+			continue;
+		if (dev_get_ours(&list->ctx->home.nl, list->names[i], &dev) < 0)
+			return fail_code();
+	}
+	return 0;
+}
+
+static int run(struct ctx *ctx, int argc, char **argv)
+{
+	static const unsigned widths[] = { 16, 15, 8, 16, 9, 0 };
+	struct list list = { .ctx = ctx, .ask = NL_INIT };
+	int r;
+
+	r = args_parse(&cmd_list.spec, "list", argc, argv, &list, NULL);
+	if (r < 0)
+		return r;
+	if (find_link(&list) < 0)
+		return fail_code();
+	out_begin(&list.out, ctx->style, widths);
+	r = nl_open(&list.ask);
+	if (r == 0)
+		r = dev_each(&ctx->home.nl, "macvtap", -1, show_if_wanted, again, &list);
+	if (r == 0)
+		r = dev_each(&ctx->home.nl, "tun", -1, show_if_wanted, again, &list);
+	if (r == 0)
+		check_names(&list);
+	out_end(&list.out);
+	nl_close(&list.ask);
+	free(list.shown);
+	return fail_code();
+}
+
+const struct cmd cmd_list = {
+	.name = "list",
+	.aliases = { "show", "ls" },
+	.help = "show devices",
+	.spec = {
+		.words = words,
+		.n = ARRAY_SIZE(words),
+		.names = "[ [dev] NAME... ]",
+		.name = take_name,
+	},
+	.run = run,
+};

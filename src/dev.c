@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Devices of both kinds: reading what the kernel says, and the steps that are
+ * the same for both.
+ *
+ * Our mark is one alternative name, "vnetctl-UID-GUESTMAC-RANDOM": only who has
+ * CAP_NET_ADMIN can write one, it moves with the device, `ip link` shows it,
+ * and the random part makes it the device's own. */
+#include "dev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "dev_kind.h"
+#include "fail.h"
+#include "netns.h"
+#include "tapfd.h"
+
+static const struct dev_kind *const kinds[] = { &dev_macvtap, &dev_tap };
+
+static const char *const mode_words[] = {
+	[MODE_PRIVATE] = "private", [MODE_VEPA] = "vepa",     [MODE_BRIDGE] = "bridge",
+	[MODE_PASSTHRU] = "passthru", [MODE_SOURCE] = "source",
+};
+
+static const struct {
+	const char *word;
+	enum dev_mode mode;
+} mode_aliases[] = {
+	{ "veb", MODE_BRIDGE },
+	{ "pepa", MODE_PRIVATE },
+	{ "passthrough", MODE_PASSTHRU },
+};
+
+int dev_home_open(struct dev_home *home)
+{
+	home->nsfd = netns_self();
+	if (home->nsfd < 0)
+		return home->nsfd;
+	home->inode = netns_inode(home->nsfd);
+	if (!home->inode)
+		return fail_code();
+	return nl_open(&home->nl);
+}
+
+void dev_home_close(struct dev_home *home)
+{
+	nl_close(&home->nl);
+	util_close(&home->nsfd);
+	util_close(&home->sysfs);
+	*home = (struct dev_home)DEV_HOME_INIT;
+}
+
+int dev_node_id(struct dev_home *home, const struct dev *dev)
+{
+	if (home->sysfs < 0)
+		home->sysfs = tapfd_sysfs();
+	if (home->sysfs < 0)
+		return home->sysfs;
+	return tapfd_node_id(home->sysfs, dev->name, dev->ifindex);
+}
+
+const struct dev_kind *dev_kind_find(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (streq(kinds[i]->word, text))
+			return kinds[i];
+	}
+	return NULL;
+}
+
+const char *dev_kind_word(const struct dev_kind *kind)
+{
+	return kind->word;
+}
+
+const char *dev_mode_word(enum dev_mode mode)
+{
+	return mode_words[mode];
+}
+
+int dev_mode_value(const char *word, const char *text, void *field)
+{
+	enum dev_mode *mode = field;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mode_words); i++) {
+		if (streq(mode_words[i], text)) {
+			*mode = (enum dev_mode)i;
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(mode_aliases); i++) {
+		if (streq(mode_aliases[i].word, text)) {
+			*mode = mode_aliases[i].mode;
+			return 0;
+		}
+	}
+	return fail_usage("%s '%s' is not known: one of private, vepa, bridge, passthru, source",
+			  word, text);
+}
+
+const char *dev_mode_flaw(const struct dev_kind *kind, enum dev_mode mode, bool on_bridge)
+{
+	return kind->mode_flaw(mode, on_bridge);
+}
+
+enum dev_mode dev_default_mode(const struct dev_kind *kind, bool on_bridge)
+{
+	return kind->default_mode(on_bridge);
+}
+
+bool dev_has_node(const struct dev *dev)
+{
+	return dev->kind && dev->kind->has_node;
+}
+
+void dev_mac_text(const uint8_t mac[6], char text[18])
+{
+	snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+		 mac[5]);
+}
+
+void dev_guest_of_tap(const uint8_t tap[6], uint8_t guest[6])
+{
+	memcpy(guest, tap, 6);
+	guest[0] = tap[0] == 0x52 ? 0x56 : 0x52;
+}
+
+int dev_random_mac(struct mac *mac)
+{
+	static const uint8_t prefix[3] = { 0x52, 0x54, 0x00 };
+
+	memcpy(mac->b, prefix, 3);
+	if (getrandom(mac->b + 3, 3, 0) != 3)
+		return fail_sys("cannot get random bytes");
+	mac->set = true;
+	return 0;
+}
+
+/* Takes maker and guest MAC from one of our altnames; anything else that
+ * begins with "vnetctl-" is somebody's joke and no mark. */
+static bool read_mark(const char *altname, struct dev *dev)
+{
+	unsigned b[6];
+	unsigned uid;
+	int end = 0;
+
+	if (sscanf(altname, "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%*8[0-9a-f]%n", &uid, &b[0], &b[1],
+		   &b[2], &b[3], &b[4], &b[5], &end) != 7 ||
+	    !end || altname[end])
+		return false;
+	snprintf(dev->altname, sizeof(dev->altname), "%s", altname);
+	dev->maker = uid;
+	dev->guest.set = true;
+	for (int i = 0; i < 6; i++)
+		dev->guest.b[i] = (uint8_t)b[i];
+	return true;
+}
+
+static int new_mark(const struct mac *guest, char altname[DEV_ALTNAME])
+{
+	uint32_t tail;
+
+	if (getrandom(&tail, sizeof(tail), 0) != sizeof(tail))
+		return fail_sys("cannot get random bytes");
+	snprintf(altname, DEV_ALTNAME, "vnetctl-%u-%02x%02x%02x%02x%02x%02x-%08" PRIx32, getuid(),
+		 guest->b[0], guest->b[1], guest->b[2], guest->b[3], guest->b[4], guest->b[5], tail);
+	return 0;
+}
+
+static uint32_t u32_of(const struct nlattr *attr)
+{
+	return mnl_attr_validate(attr, MNL_TYPE_U32) < 0 ? 0 : mnl_attr_get_u32(attr);
+}
+
+static uint8_t u8_of(const struct nlattr *attr)
+{
+	return mnl_attr_validate(attr, MNL_TYPE_U8) < 0 ? 0 : mnl_attr_get_u8(attr);
+}
+
+static void copy_text(const struct nlattr *attr, char *text, size_t size)
+{
+	if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+		snprintf(text, size, "%s", mnl_attr_get_str(attr));
+}
+
+static void parse_altnames(const struct nlattr *list, struct dev *dev)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, list) {
+		if (mnl_attr_get_type(attr) == IFLA_ALT_IFNAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0 &&
+		    read_mark(mnl_attr_get_str(attr), dev))
+			return;
+	}
+}
+
+static void parse_slave(const struct nlattr *data, struct dev *dev)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, data) {
+		if (mnl_attr_get_type(attr) == IFLA_BRPORT_ISOLATED)
+			dev->isolated = u8_of(attr);
+	}
+}
+
+static void parse_linkinfo(const struct nlattr *info, struct dev *dev)
+{
+	const struct nlattr *attr, *data = NULL, *slave = NULL;
+
+	mnl_attr_for_each_nested(attr, info) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_INFO_KIND:
+			copy_text(attr, dev->kind_name, sizeof(dev->kind_name));
+			break;
+		case IFLA_INFO_DATA:
+			data = attr;
+			break;
+		case IFLA_INFO_SLAVE_KIND:
+			copy_text(attr, dev->slave_kind, sizeof(dev->slave_kind));
+			break;
+		case IFLA_INFO_SLAVE_DATA:
+			slave = attr;
+			break;
+		}
+	}
+	if (slave && streq(dev->slave_kind, "bridge"))
+		parse_slave(slave, dev);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!streq(kinds[i]->kind_name, dev->kind_name))
+			continue;
+		dev->kind = kinds[i];
+		if (data)
+			kinds[i]->parse(data, dev);
+	}
+}
+
+static void parse_attr(const struct nlattr *attr, struct dev *dev)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		copy_text(attr, dev->name, sizeof(dev->name));
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == 6)
+			memcpy(dev->address, mnl_attr_get_payload(attr), 6);
+		break;
+	case IFLA_MTU:
+		dev->mtu = u32_of(attr);
+		break;
+	case IFLA_TXQLEN:
+		dev->txqlen = u32_of(attr);
+		break;
+	case IFLA_GROUP:
+		dev->group = u32_of(attr);
+		break;
+	case IFLA_NUM_TX_QUEUES:
+		dev->tx_queues = u32_of(attr);
+		break;
+	case IFLA_LINK:
+		dev->link = (int)u32_of(attr);
+		break;
+	case IFLA_LINK_NETNSID:
+		dev->link_netnsid = (int32_t)u32_of(attr);
+		break;
+	case IFLA_MASTER:
+		dev->master = (int)u32_of(attr);
+		break;
+	case IFLA_OPERSTATE:
+		dev->operstate = u8_of(attr);
+		break;
+	case IFLA_LINKINFO:
+		parse_linkinfo(attr, dev);
+		break;
+	case IFLA_PROP_LIST:
+		parse_altnames(attr, dev);
+		break;
+	}
+}
+
+static void parse(const struct nlmsghdr *nlh, int32_t netnsid, struct dev *dev)
+{
+	const struct ifinfomsg *ifm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+
+	memset(dev, 0, sizeof(*dev));
+	dev->link_netnsid = -1;
+	dev->netnsid = netnsid;
+	dev->owner = (uid_t)-1;
+	dev->owner_group = (gid_t)-1;
+	dev->raw = nlh;
+	dev->ifindex = ifm->ifi_index;
+	dev->flags = ifm->ifi_flags;
+	dev->arphrd = ifm->ifi_type;
+	mnl_attr_for_each(attr, nlh, sizeof(*ifm))
+		parse_attr(attr, dev);
+	if (dev->is_tun) {
+		dev->kind = NULL;
+		return;
+	}
+	if (dev->kind == &dev_tap) {
+		if (!dev->guest.set)
+			dev_guest_of_tap(dev->address, dev->guest.b);
+		if (dev->master)
+			dev->mode = dev->isolated ? MODE_PRIVATE : MODE_BRIDGE;
+	} else {
+		memcpy(dev->guest.b, dev->address, 6);
+	}
+	dev->guest.set = true;
+}
+
+struct get {
+	struct dev *dev;
+	int32_t netnsid;
+};
+
+static int store(const struct nlmsghdr *nlh, void *arg)
+{
+	struct get *get = arg;
+
+	if (nlh->nlmsg_type == RTM_NEWLINK &&
+	    mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct ifinfomsg)) {
+		parse(nlh, get->netnsid, get->dev);
+		get->dev->raw = NULL;
+	}
+	return 0;
+}
+
+/* Statistics are two thirds of an answer, and we never look at them. */
+static struct nlmsghdr *get_msg(struct nl *nl, int ifindex, int32_t netnsid)
+{
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_GETLINK, 0, ifindex);
+
+	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	if (netnsid >= 0)
+		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)netnsid);
+	return nlh;
+}
+
+int dev_get(struct nl *nl, const char *name, struct dev *dev)
+{
+	struct nlmsghdr *nlh = get_msg(nl, 0, -1);
+	struct get get = { dev, -1 };
+
+	mnl_attr_put_strz(nlh, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
+	return nl_talk(nl, store, &get, "cannot find %s", name);
+}
+
+int dev_get_ours(struct nl *nl, const char *name, struct dev *dev)
+{
+	if (dev_get(nl, name, dev) < 0)
+		return fail_code();
+	if (dev->kind)
+		return 0;
+	return fail_refuse("%s is no macvtap and no tap, but %s%s: vnetctl leaves it alone",
+			   dev->name, dev->kind_name[0] ? "a " : "another device",
+			   dev->is_tun ? "tun without Ethernet" : dev->kind_name);
+}
+
+int dev_get_index(struct nl *nl, int32_t netnsid, int ifindex, struct dev *dev)
+{
+	struct get get = { dev, netnsid };
+
+	get_msg(nl, ifindex, netnsid);
+	return nl_talk(nl, store, &get, "cannot find the device with index %d", ifindex);
+}
+
+struct each {
+	dev_cb *cb;
+	void (*restart)(void *arg);
+	void *arg;
+	int32_t netnsid;
+};
+
+static void each_again(void *arg)
+{
+	struct each *each = arg;
+
+	each->restart(each->arg);
+}
+
+static int each_one(const struct nlmsghdr *nlh, void *arg)
+{
+	struct each *each = arg;
+	struct dev dev;
+
+	if (nlh->nlmsg_type != RTM_NEWLINK ||
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg))
+		return 0;
+	parse(nlh, each->netnsid, &dev);
+	return each->cb(&dev, each->arg);
+}
+
+int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
+	     void (*restart)(void *arg), void *arg)
+{
+	struct each each = { cb, restart, arg, netnsid };
+	struct nlmsghdr *nlh = get_msg(nl, 0, netnsid);
+
+	if (kind_name) {
+		struct nlattr *info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+
+		mnl_attr_put_strz(nlh, IFLA_INFO_KIND, kind_name);
+		mnl_attr_nest_end(nlh, info);
+	}
+	return nl_dump(nl, each_one, restart ? each_again : NULL, &each, "cannot list devices");
+}
+
+void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg), void *arg)
+{
+	const struct nlattr *attr, *alt;
+
+	mnl_attr_for_each(attr, dev->raw, sizeof(struct ifinfomsg)) {
+		if (mnl_attr_get_type(attr) != IFLA_PROP_LIST)
+			continue;
+		mnl_attr_for_each_nested(alt, attr) {
+			if (mnl_attr_get_type(alt) == IFLA_ALT_IFNAME &&
+			    mnl_attr_validate(alt, MNL_TYPE_NUL_STRING) >= 0)
+				cb(mnl_attr_get_str(alt), arg);
+		}
+	}
+}
+
+void dev_alias(const struct dev *dev, char text[256])
+{
+	const struct nlattr *attr;
+
+	text[0] = '\0';
+	mnl_attr_for_each(attr, dev->raw, sizeof(struct ifinfomsg)) {
+		if (mnl_attr_get_type(attr) == IFLA_IFALIAS)
+			copy_text(attr, text, 256);
+	}
+}
+
+void dev_put_dress(struct nl *nl, int ifindex, const char *altname)
+{
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, ifindex);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, IFLA_PROP_LIST), *inet6;
+	struct ifinfomsg *ifm;
+
+	mnl_attr_put_strz(nlh, IFLA_ALT_IFNAME, altname);
+	mnl_attr_nest_end(nlh, nest);
+	nl_next(nl);
+
+	/* In a message of its own: refused where the device can have no IPv6. */
+	nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+	nl_lenient(nl);
+	nest = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, inet6);
+	mnl_attr_nest_end(nlh, nest);
+	nl_next(nl);
+
+	/* Without an address of the host's, nobody subscribes to multicast for the
+	 * guest: it would hear no neighbour solicitation. */
+	nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+	ifm = mnl_nlmsg_get_payload(nlh);
+	ifm->ifi_flags = ifm->ifi_change = IFF_ALLMULTI;
+}
+
+int dev_hush(const struct dev *dev)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", dev->name);
+	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || write(fd, "1", 1) != 1) {
+		int err = errno;
+
+		fail_errno(err, NULL, "cannot keep the host's IPv6 off %s (%s)", dev->name, path);
+		if (err == EROFS)
+			fail_hint("/proc/sys is read-only here: in a container, mount it writable");
+		return fail_code();
+	}
+	return 0;
+}
+
+/* Persistence is what a tap gets last: until then it dies with us. */
+int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struct dev *dev, int *fd)
+{
+	struct nl *own = inner ? inner : nl;
+	char altname[DEV_ALTNAME];
+	int ifindex = 0;
+
+	*fd = -1;
+	if (new_mark(&plan->guest, altname) < 0 ||
+	    plan->kind->make(nl, inner, plan, altname, &ifindex, fd) < 0)
+		return fail_code();
+	if (dev_get_index(own, -1, ifindex, dev) == 0 && dev_hush(dev) == 0 &&
+	    (*fd < 0 || !plan->persist || tapfd_set_persist(*fd, true) == 0))
+		return 0;
+	*dev = (struct dev){ .ifindex = ifindex, .netnsid = -1 };
+	if (*fd >= 0)
+		close(steal_fd(fd));
+	else
+		dev_delete(own, dev);
+	return fail_code();
+}
+
+int dev_explain_make(struct nl *nl, const struct dev_plan *plan)
+{
+	if (fail_errnum() == EEXIST) {
+		struct dev dev;
+		int code = fail_code();
+
+		/* The record stays: a failed look only leaves the hint out. */
+		if (dev_get(nl, plan->name, &dev) == 0)
+			fail_hint("choose another name, or 'vnetctl destroy %s'", plan->name);
+		return code;
+	}
+	return plan->kind->explain(nl, plan);
+}
+
+struct rival {
+	const struct dev *dev;
+	char name[IFNAMSIZ];
+};
+
+static int same_mac(const struct dev *other, void *arg)
+{
+	struct rival *rival = arg;
+
+	if (other->ifindex != rival->dev->ifindex && !memcmp(other->address, rival->dev->address, 6) &&
+	    (other->link == rival->dev->link || other->ifindex == rival->dev->link))
+		memcpy(rival->name, other->name, IFNAMSIZ);
+	return 0;
+}
+
+int dev_explain_up(struct nl *nl, const struct dev *dev)
+{
+	int err = fail_errnum(), code = fail_code();
+	struct rival rival = { .dev = dev };
+	struct dev lower;
+
+	if (!dev->link || dev->link_netnsid >= 0)
+		return code;
+	if (err == ENETDOWN && dev_get_index(nl, -1, dev->link, &lower) == 0)
+		return fail_hint("%s is down: 'ip link set %s up' first", lower.name, lower.name);
+	if (err != EADDRINUSE && err != EBUSY)
+		return code;
+	if (dev_each(nl, NULL, -1, same_mac, NULL, &rival) == 0 && rival.name[0] &&
+	    dev_get_index(nl, -1, dev->link, &lower) == 0) {
+		char mac[18];
+
+		dev_mac_text(dev->address, mac);
+		return fail_hint("%s is already used by %s on %s", mac, rival.name, lower.name);
+	}
+	return code;
+}
+
+int dev_open(const struct dev *dev, int id)
+{
+	return dev->kind->open(dev, id);
+}
+
+int dev_set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode)
+{
+	return dev->kind->set_mode(nl, dev, mode);
+}
+
+int dev_change(struct nl *nl, const struct dev *dev, const struct dev_change *change)
+{
+	struct nlmsghdr *nlh;
+
+	if (change->set_up) {
+		struct ifinfomsg *ifm;
+
+		nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
+		ifm = mnl_nlmsg_get_payload(nlh);
+		ifm->ifi_flags = change->up ? IFF_UP : 0;
+		ifm->ifi_change = IFF_UP;
+		if (change->set_group)
+			nl_next(nl);
+	}
+	if (change->set_group) {
+		nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
+		mnl_attr_put_u32(nlh, IFLA_GROUP, change->group);
+	}
+	return nl_talk(nl, NULL, NULL, "cannot %s %s",
+		       !change->set_up ? "mark" :
+		       change->up      ? "bring up" :
+					 "bring down",
+		       dev->name);
+}
+
+int dev_delete(struct nl *nl, const struct dev *dev)
+{
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_DELLINK, 0, dev->ifindex);
+
+	if (dev->netnsid >= 0)
+		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)dev->netnsid);
+	return nl_talk(nl, NULL, NULL, "cannot remove %s", dev->name);
+}

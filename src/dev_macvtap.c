@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* macvtap: a device of its own on a lower device, and a character device node
+ * through which a VMM reads and writes (drivers/net/macvlan.c, macvtap.c, tap.c).
+ *
+ * A macvtap is made in one send: the creation, our mark, and what keeps it
+ * quiet. For that its index must be known beforehand, so we choose it, at random: if it
+ * should be taken the creation fails, and no index is ever met twice by chance
+ * among the nodes in /dev, which all network namespaces share. */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if_arp.h>
+#include <sys/random.h>
+
+#include "dev_kind.h"
+#include "fail.h"
+#include "tapfd.h"
+
+static const uint32_t kernel_modes[] = {
+	[MODE_PRIVATE] = MACVLAN_MODE_PRIVATE,   [MODE_VEPA] = MACVLAN_MODE_VEPA,
+	[MODE_BRIDGE] = MACVLAN_MODE_BRIDGE,     [MODE_PASSTHRU] = MACVLAN_MODE_PASSTHRU,
+	[MODE_SOURCE] = MACVLAN_MODE_SOURCE,
+};
+
+static enum dev_mode default_mode(bool on_bridge)
+{
+	(void)on_bridge;
+	return MODE_VEPA;
+}
+
+static const char *mode_flaw(enum dev_mode mode, bool on_bridge)
+{
+	(void)mode;
+	(void)on_bridge;
+	return NULL;
+}
+
+static void parse(const struct nlattr *data, struct dev *dev)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, data) {
+		if (mnl_attr_get_type(attr) != IFLA_MACVLAN_MODE ||
+		    mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
+			continue;
+		for (size_t i = MODE_PRIVATE; i < ARRAY_SIZE(kernel_modes); i++) {
+			if (kernel_modes[i] == mnl_attr_get_u32(attr))
+				dev->mode = (enum dev_mode)i;
+		}
+	}
+}
+
+static void put_mode(struct nlmsghdr *nlh, enum dev_mode mode)
+{
+	struct nlattr *info = mnl_attr_nest_start(nlh, IFLA_LINKINFO), *data;
+
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, dev_macvtap.kind_name);
+	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	mnl_attr_put_u32(nlh, IFLA_MACVLAN_MODE, kernel_modes[mode]);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, info);
+}
+
+static void put_create(struct nl *nl, const struct dev_plan *plan, int ifindex)
+{
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifindex);
+
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, plan->name);
+	mnl_attr_put_u32(nlh, IFLA_LINK, (uint32_t)plan->link->ifindex);
+	/* A given address is final: udev leaves it alone (addr_assign_type). */
+	mnl_attr_put(nlh, IFLA_ADDRESS, 6, plan->guest.b);
+	if (plan->mtu)
+		mnl_attr_put_u32(nlh, IFLA_MTU, plan->mtu);
+	if (plan->group)
+		mnl_attr_put_u32(nlh, IFLA_GROUP, plan->group);
+	if (plan->nsfd >= 0)
+		mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)plan->nsfd);
+	put_mode(nlh, plan->mode);
+}
+
+/* From 2^20 to 2^24: clear of the kernel's own small numbers. */
+static int random_index(int *ifindex)
+{
+	uint32_t r;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		return fail_sys("cannot get random bytes");
+	*ifindex = (int)((1U << 20) + r % ((1U << 24) - (1U << 20)));
+	return 0;
+}
+
+/* Whatever of a failed send did happen is undone. */
+static void unmake(struct nl *nl, int ifindex)
+{
+	struct dev dev = { .ifindex = ifindex, .name = "half a device", .netnsid = -1 };
+
+	dev_delete(nl, &dev);
+}
+
+static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
+		int *ifindex, int *fd)
+{
+	struct nl *own = inner ? inner : nl;
+
+	(void)fd;
+	if (random_index(ifindex) < 0)
+		return fail_code();
+	put_create(nl, plan, *ifindex);
+	if (inner) {
+		/* The creation is asked at home, where the lower device is. */
+		if (nl_talk(nl, NULL, NULL, "cannot create macvtap %s on %s", plan->name,
+			    plan->link->name) < 0)
+			return fail_code();
+	} else {
+		nl_next(nl);
+	}
+	dev_put_dress(own, *ifindex, altname);
+	if (nl_talk(own, NULL, NULL, "cannot create macvtap %s on %s", plan->name,
+		    plan->link->name) == 0)
+		return 0;
+	if (inner || own->failed > 0)
+		unmake(own, *ifindex);
+	return fail_code();
+}
+
+struct crowd {
+	int link;
+	char any[IFNAMSIZ];     /* a macvlan or macvtap on the lower device */
+	char taker[IFNAMSIZ];   /* one that has it whole (passthru) */
+	char ipvlan[IFNAMSIZ];
+};
+
+static int look_at(const struct dev *dev, void *arg)
+{
+	struct crowd *crowd = arg;
+	bool macvlan = streq(dev->kind_name, "macvtap") || streq(dev->kind_name, "macvlan");
+
+	if (dev->link != crowd->link || dev->link_netnsid >= 0)
+		return 0;
+	if (macvlan)
+		memcpy(crowd->any, dev->name, IFNAMSIZ);
+	if (macvlan && dev->mode == MODE_PASSTHRU)
+		memcpy(crowd->taker, dev->name, IFNAMSIZ);
+	if (streq(dev->kind_name, "ipvlan") || streq(dev->kind_name, "ipvtap"))
+		memcpy(crowd->ipvlan, dev->name, IFNAMSIZ);
+	return 0;
+}
+
+static int explain_busy(struct nl *nl, const struct dev *lower, const struct crowd *crowd)
+{
+	struct dev master;
+
+	if (lower->master && dev_get_index(nl, -1, lower->master, &master) == 0) {
+		if (streq(master.kind_name, "bridge"))
+			return fail_hint("%s is a port of bridge %s: use 'link %s'", lower->name,
+					 master.name, master.name);
+		return fail_hint("%s belongs to %s %s: use 'link %s'", lower->name,
+				 master.kind_name, master.name, master.name);
+	}
+	if (crowd->ipvlan[0])
+		return fail_hint("%s carries ipvlan %s, which excludes macvtaps", lower->name,
+				 crowd->ipvlan);
+	return fail_hint("%s is in use by a bridge, a bond or a switch", lower->name);
+}
+
+static int explain(struct nl *nl, const struct dev_plan *plan)
+{
+	struct crowd crowd = { .link = plan->link->ifindex };
+	const struct dev *lower = plan->link;
+	int err = fail_errnum(), code = fail_code();
+
+	if (err == EOPNOTSUPP)
+		return fail_hint("this kernel has no macvtap: 'modprobe macvtap', or a kernel with "
+				 "CONFIG_MACVTAP");
+	if (err != EBUSY && err != EINVAL && err != EADDRINUSE)
+		return code;
+	if (lower->flags & IFF_LOOPBACK || lower->arphrd != ARPHRD_ETHER)
+		return fail_hint("%s is no Ethernet device", lower->name);
+	if (dev_each(nl, NULL, -1, look_at, NULL, &crowd) < 0)
+		return code;
+	if (err == EBUSY)
+		return explain_busy(nl, lower, &crowd);
+	if (plan->mode == MODE_PASSTHRU && crowd.any[0])
+		return fail_hint("passthru: %s already carries %s", lower->name, crowd.any);
+	if (crowd.taker[0])
+		return fail_hint("%s has %s whole (passthru)", crowd.taker, lower->name);
+	if (plan->mtu > lower->mtu)
+		return fail_hint("mtu %u is more than the %u of %s", plan->mtu, lower->mtu,
+				 lower->name);
+	return code;
+}
+
+static int open_queue(const struct dev *dev, int id)
+{
+	auto_close int fd = -1;
+	struct tapfd_info info;
+	dev_t number;
+
+	if (!tapfd_node_number(id, &number))
+		return fail_errno(ENODEV, NULL, "cannot open %s", dev->name);
+	fd = tapfd_open_node(number, dev->ifindex);
+	if (fd < 0)
+		return fd;
+	if (tapfd_set_flags(fd, dev->multi_queue) < 0 || tapfd_ask(fd, &info) < 0)
+		return fail_code();
+	if (!streq(info.name, dev->name))
+		return fail_refuse("cannot open %s: its node leads to %s", dev->name, info.name);
+	return steal_fd(&fd);
+}
+
+static int set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode)
+{
+	struct nlmsghdr *nlh;
+
+	if ((dev->mode == MODE_PASSTHRU) != (mode == MODE_PASSTHRU))
+		return fail_refuse("cannot set mode %s of %s: passthru cannot be entered or left on "
+				   "a live device: destroy and create it again",
+				   dev_mode_word(mode), dev->name);
+	nlh = nl_link_msg(nl, RTM_NEWLINK, 0, dev->ifindex);
+	put_mode(nlh, mode);
+	return nl_talk(nl, NULL, NULL, "cannot set mode %s of %s", dev_mode_word(mode), dev->name);
+}
+
+const struct dev_kind dev_macvtap = {
+	.word = "macvtap",
+	.kind_name = "macvtap",
+	.has_node = true,
+	.default_mode = default_mode,
+	.mode_flaw = mode_flaw,
+	.parse = parse,
+	.make = make,
+	.explain = explain,
+	.open = open_queue,
+	.set_mode = set_mode,
+};

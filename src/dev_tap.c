@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tap: a device that lives by its descriptor (drivers/net/tun.c), alone or as a
+ * port of a bridge. It is made through /dev/net/tun, dressed through rtnetlink,
+ * and made persistent last, so that until then it dies with us.
+ *
+ * The guest must not use the tap's own MAC, or the bridge would take the guest's frames
+ * for the host's: the tap has the guest's with 0xfe as first byte. */
+#include <errno.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+
+#include "dev_kind.h"
+#include "fail.h"
+#include "tapfd.h"
+
+static enum dev_mode default_mode(bool on_bridge)
+{
+	return on_bridge ? MODE_BRIDGE : MODE_NONE;
+}
+
+static const char *mode_flaw(enum dev_mode mode, bool on_bridge)
+{
+	if (mode == MODE_NONE)
+		return NULL;
+	if (mode != MODE_BRIDGE && mode != MODE_PRIVATE)
+		return "a tap has no such mode: bridge or private";
+	if (!on_bridge)
+		return "a tap has a mode only as a port of a bridge: give it 'link BRIDGE'";
+	return NULL;
+}
+
+static void parse(const struct nlattr *data, struct dev *dev)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, data) {
+		bool u8 = mnl_attr_validate(attr, MNL_TYPE_U8) >= 0;
+		bool u32 = mnl_attr_validate(attr, MNL_TYPE_U32) >= 0;
+
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_TUN_TYPE:
+			dev->is_tun = u8 && mnl_attr_get_u8(attr) != IFF_TAP;
+			break;
+		case IFLA_TUN_PERSIST:
+			dev->persist = u8 && mnl_attr_get_u8(attr);
+			break;
+		case IFLA_TUN_VNET_HDR:
+			dev->vnet_hdr = u8 && mnl_attr_get_u8(attr);
+			break;
+		case IFLA_TUN_MULTI_QUEUE:
+			dev->multi_queue = u8 && mnl_attr_get_u8(attr);
+			break;
+		case IFLA_TUN_NUM_QUEUES:
+			dev->tap_queues = u32 ? mnl_attr_get_u32(attr) : 0;
+			break;
+		case IFLA_TUN_OWNER:
+			dev->owner = u32 ? mnl_attr_get_u32(attr) : (uid_t)-1;
+			break;
+		case IFLA_TUN_GROUP:
+			dev->owner_group = u32 ? mnl_attr_get_u32(attr) : (gid_t)-1;
+			break;
+		}
+	}
+}
+
+static void put_isolated(struct nl *nl, int ifindex, bool isolated)
+{
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_NEWLINK, 0, ifindex);
+	struct nlattr *info = mnl_attr_nest_start(nlh, IFLA_LINKINFO), *data;
+
+	mnl_attr_put_strz(nlh, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = mnl_attr_nest_start(nlh, IFLA_INFO_SLAVE_DATA);
+	mnl_attr_put_u8(nlh, IFLA_BRPORT_ISOLATED, isolated);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, info);
+}
+
+static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname, int ifindex,
+		 const char *name)
+{
+	/* A port with a smaller MTU would lower the bridge's. */
+	uint32_t mtu = plan->mtu ? plan->mtu : plan->link ? plan->link->mtu : 0;
+	struct nlmsghdr *nlh;
+
+	if (mtu) {
+		nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+		nl_next(nl);
+	}
+	if (plan->link) {
+		nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+		mnl_attr_put_u32(nlh, IFLA_MASTER, (uint32_t)plan->link->ifindex);
+		nl_next(nl);
+		if (plan->mode == MODE_PRIVATE) {
+			put_isolated(nl, ifindex, true);
+			nl_next(nl);
+		}
+	}
+	dev_put_dress(nl, ifindex, altname);
+	return nl_talk(nl, NULL, NULL, plan->link ? "cannot set up tap %s on %s" : "cannot set up tap %s",
+		       name, plan->link ? plan->link->name : "");
+}
+
+static void own_mac(const struct mac *guest, uint8_t mac[6])
+{
+	memcpy(mac, guest->b, 6);
+	mac[0] = 0xfe;
+}
+
+static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
+		int *ifindex, int *fd)
+{
+	auto_close int tap = tapfd_make_tap(plan->name, plan->queues > 1);
+	struct tapfd_info info;
+	uint8_t mac[6];
+	struct dev dev;
+
+	(void)inner;
+	if (tap < 0)
+		return tap;
+	own_mac(&plan->guest, mac);
+	/* At once: udev may think that it must choose an address itself. */
+	if (tapfd_ask(tap, &info) < 0 || tapfd_set_mac(tap, info.name, mac) < 0 ||
+	    dev_get(nl, info.name, &dev) < 0 ||
+	    dress(nl, plan, altname, dev.ifindex, info.name) < 0)
+		return fail_code();
+	if (plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1) {
+		if (tapfd_set_owner(tap, plan->owner, plan->owner_group) < 0)
+			return fail_code();
+	}
+	if (dev_get_index(nl, -1, dev.ifindex, &dev) < 0)
+		return fail_code();
+	if (memcmp(dev.address, mac, 6) != 0 && tapfd_set_mac(tap, info.name, mac) < 0)
+		return fail_code();
+	*ifindex = dev.ifindex;
+	*fd = steal_fd(&tap);
+	return 0;
+}
+
+static int explain(struct nl *nl, const struct dev_plan *plan)
+{
+	(void)nl;
+	(void)plan;
+	return fail_code();
+}
+
+static int open_queue(const struct dev *dev, int id)
+{
+	auto_close int fd = tapfd_open_tap(dev->name, dev->multi_queue);
+	struct tapfd_info info;
+
+	(void)id;
+	if (fd < 0 || tapfd_ask(fd, &info) < 0)
+		return fail_code();
+	if (!streq(info.name, dev->name))
+		return fail_refuse("cannot open %s: the descriptor leads to %s", dev->name,
+				   info.name);
+	return steal_fd(&fd);
+}
+
+static int set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode)
+{
+	put_isolated(nl, dev->ifindex, mode == MODE_PRIVATE);
+	return nl_talk(nl, NULL, NULL, "cannot set mode %s of %s", dev_mode_word(mode), dev->name);
+}
+
+const struct dev_kind dev_tap = {
+	.word = "tap",
+	.kind_name = "tun",
+	.has_node = false,
+	.default_mode = default_mode,
+	.mode_flaw = mode_flaw,
+	.parse = parse,
+	.make = make,
+	.explain = explain,
+	.open = open_queue,
+	.set_mode = set_mode,
+};

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The failure record: one message, one code, one error number. It is the only
+ * mutable global of the program. Messages are cleaned as they are printed:
+ * names on a command line may hold control bytes, and a message is one line. */
+#include "fail.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static struct {
+	int code;
+	int errnum;
+	bool quiet;
+	const char *place;
+	size_t len;
+	char text[2048];
+} rec;
+
+static void append(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+
+static void append(const char *fmt, va_list ap)
+{
+	int n = vsnprintf(rec.text + rec.len, sizeof(rec.text) - rec.len, fmt, ap);
+
+	if (n > 0)
+		rec.len += (size_t)n;
+	if (rec.len >= sizeof(rec.text))
+		rec.len = sizeof(rec.text) - 1;
+}
+
+static void append_str(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n > sizeof(rec.text) - 1 - rec.len)
+		n = sizeof(rec.text) - 1 - rec.len;
+	memcpy(rec.text + rec.len, s, n);
+	rec.len += n;
+	rec.text[rec.len] = '\0';
+}
+
+static int record(int code, int err, const char *extack, const char *fmt, va_list ap)
+	__attribute__((format(printf, 4, 0)));
+
+static int record(int code, int err, const char *extack, const char *fmt, va_list ap)
+{
+	if (rec.code)
+		return code;
+	rec.code = code;
+	rec.errnum = err;
+	rec.len = 0;
+	append(fmt, ap);
+	if (err) {
+		append_str(": ");
+		append_str(strerror(err));
+	}
+	if (extack && *extack) {
+		append_str(": ");
+		append_str(extack);
+	}
+	return code;
+}
+
+int fail_usage(const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = record(FAIL_USAGE, 0, NULL, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int fail_sys(const char *fmt, ...)
+{
+	int err = errno;
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = record(FAIL_SYS, err, NULL, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int fail_errno(int err, const char *extack, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = record(FAIL_SYS, err, extack, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int fail_refuse(const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = record(FAIL_SYS, 0, NULL, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int fail_hint(const char *fmt, ...)
+{
+	va_list ap;
+
+	append_str(": ");
+	va_start(ap, fmt);
+	append(fmt, ap);
+	va_end(ap);
+	return rec.code;
+}
+
+int fail_code(void)
+{
+	return rec.code;
+}
+
+int fail_errnum(void)
+{
+	return rec.errnum;
+}
+
+void fail_clear(void)
+{
+	rec.code = 0;
+	rec.errnum = 0;
+	rec.len = 0;
+}
+
+void fail_place(const char *place)
+{
+	rec.place = place;
+}
+
+void fail_quiet(void)
+{
+	rec.quiet = true;
+}
+
+/* One write per line: lines of parallel vnetctls do not mix in a CI log. */
+static void print_line(const char *kind, const char *text)
+{
+	char line[2 * sizeof(rec.text)];
+	size_t n = 0;
+	int r = snprintf(line, 512, "vnetctl: %s%s%s", rec.place ? rec.place : "",
+			 rec.place ? ": " : "", kind);
+
+	if (r > 0)
+		n = r < 512 ? (size_t)r : 511;
+	for (; *text && n < sizeof(line) - 6; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f)
+			n += (size_t)snprintf(line + n, sizeof(line) - n, "\\x%02x", c);
+		else
+			line[n++] = (char)c;
+	}
+	line[n++] = '\n';
+	fwrite(line, 1, n, stderr);
+	fflush(stderr);
+}
+
+int fail_print(void)
+{
+	int code = rec.code;
+
+	if (code) {
+		rec.text[rec.len] = '\0';
+		print_line("", rec.text);
+	}
+	fail_clear();
+	return -code;
+}
+
+void warn(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (rec.quiet)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	print_line("warning: ", text);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one way to fail. A function that cannot do its work records why and
+ * returns a negative code:
+ *
+ *	return fail_sys("cannot open %s", path);
+ *
+ * The first failure recorded stays until fail_clear(): what goes wrong during
+ * the undo never hides what went wrong at first. main, the batch loop and the
+ * watcher print the record; nobody else writes to standard error. */
+#ifndef VNETCTL_FAIL_H
+#define VNETCTL_FAIL_H
+
+#include "util.h"
+
+enum {
+	FAIL_USAGE = -1, /* the command line is wrong: exit status 1 */
+	FAIL_SYS = -2,   /* the kernel, the system or the policy refused: 2 */
+};
+
+/* Records "MESSAGE" as a failure of the command line. Returns FAIL_USAGE. */
+int fail_usage(const char *fmt, ...) printf_like(1, 2);
+
+/* Records "MESSAGE: strerror(errno)". Returns FAIL_SYS. */
+int fail_sys(const char *fmt, ...) printf_like(1, 2);
+
+/* Records "MESSAGE: strerror(err)[: extack]" for an error number that did not
+ * come through errno; extack may be NULL or empty. Returns FAIL_SYS. */
+int fail_errno(int err, const char *extack, const char *fmt, ...) printf_like(3, 4);
+
+/* Records "MESSAGE" alone, for refusals that have no error number of their
+ * own. Returns FAIL_SYS. */
+int fail_refuse(const char *fmt, ...) printf_like(1, 2);
+
+/* Appends ": MESSAGE" to the failure on record: the object in the way, the way
+ * out. Returns the recorded code, so that it can be the tail of a return. */
+int fail_hint(const char *fmt, ...) printf_like(1, 2);
+
+/* The recorded code (FAIL_USAGE, FAIL_SYS), or 0 when nothing is on record. */
+int fail_code(void);
+
+/* The error number of the failure on record, 0 when it has none. */
+int fail_errnum(void);
+
+/* Forgets the failure on record, for callers that go on by another way. */
+void fail_clear(void);
+
+/* Sets the place ("FILE:LINE") that failures and warnings name from now on;
+ * NULL for none. The string is borrowed. */
+void fail_place(const char *place);
+
+/* From now on warn() says nothing. */
+void fail_quiet(void);
+
+/* Prints the failure on record as one line on standard error and forgets it.
+ * Returns the exit status it stands for: 0, 1 or 2. */
+int fail_print(void);
+
+/* Prints "vnetctl: warning: MESSAGE" at once, unless quiet. */
+void warn(const char *fmt, ...) printf_like(1, 2);
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* vnetctl is one thread, so "the thread's namespace" is the process's. After a
+ * failed return home nothing more may be done: that is reported like any
+ * failure, and every caller gives up on it. */
+#include "netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "args.h"
+#include "fail.h"
+
+static int open_ns(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int netns_self(void)
+{
+	int fd = open_ns("/proc/thread-self/ns/net");
+
+	return fd < 0 ? fail_sys("cannot open this network namespace") : fd;
+}
+
+int netns_open(const char *name)
+{
+	char path[4096];
+	uint64_t pid;
+	int fd;
+
+	if (strlen(name) > sizeof(path) - 64)
+		return fail_errno(ENAMETOOLONG, NULL, "cannot open network namespace");
+	if (strchr(name, '/'))
+		snprintf(path, sizeof(path), "%s", name);
+	else
+		snprintf(path, sizeof(path), "/run/netns/%s", name);
+	fd = open_ns(path);
+	if (fd < 0 && errno == ENOENT && args_number(name, 1, INT32_MAX, &pid) == 0) {
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", name);
+		fd = open_ns(path);
+	}
+	return fd < 0 ? fail_sys("cannot open network namespace %s", name) : fd;
+}
+
+int netns_enter(int nsfd)
+{
+	if (setns(nsfd, CLONE_NEWNET) < 0) {
+		int err = errno;
+
+		fail_errno(err, NULL, "cannot enter a network namespace");
+		if (err == EPERM)
+			fail_hint("this needs CAP_SYS_ADMIN");
+		if (err == EINVAL)
+			fail_hint("that file is no network namespace");
+		return fail_code();
+	}
+	return 0;
+}
+
+int netns_new(int home)
+{
+	auto_close int fd = -1;
+
+	if (unshare(CLONE_NEWNET) < 0) {
+		int err = errno;
+
+		fail_errno(err, NULL, "cannot make a network namespace for the lifeline");
+		if (err == EPERM)
+			fail_hint("this needs CAP_SYS_ADMIN and must not be forbidden by "
+				  "RestrictNamespaces= or a seccomp filter");
+		if (err == ENOSPC)
+			fail_hint("see sysctl user.max_net_namespaces");
+		return fail_code();
+	}
+	fd = netns_self();
+	if (netns_enter(home) < 0)
+		return fail_code();
+	return fd < 0 ? fail_code() : steal_fd(&fd);
+}
+
+ino_t netns_inode(int nsfd)
+{
+	struct stat st;
+
+	if (fstat(nsfd, &st) < 0) {
+		fail_sys("cannot look at a network namespace");
+		return 0;
+	}
+	return st.st_ino;
+}
+
+int netns_lock(uint64_t key)
+{
+	static const char path[] = "/proc/sys/net/ipv4/tcp_fastopen_key";
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)(key & INT64_MAX),
+		.l_len = 1,
+	};
+	auto_close int fd = open(path, O_RDWR | O_CLOEXEC);
+	int r;
+
+	if (fd < 0) {
+		fail_sys("cannot lock %s", path);
+		if (fail_errnum() == EROFS)
+			fail_hint("/proc/sys is read-only here: in a container, mount it writable");
+		if (fail_errnum() == EACCES)
+			fail_hint("this needs CAP_NET_ADMIN");
+		return fail_code();
+	}
+	do
+		r = fcntl(fd, F_OFD_SETLKW, &lock);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return fail_sys("cannot lock %s", path);
+	return steal_fd(&fd);
+}

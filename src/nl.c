@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Requests are queued in tx and go out in one send; the kernel handles all
+ * messages of one send before send(2) returns, so a process that is killed
+ * has had all of them done or none. Answers are matched by sequence number.
+ *
+ * libmnl builds and checks the messages. Its stock callbacks are not used:
+ * they take the error in NLMSG_DONE for the end of the dump, so that a
+ * forbidden dump would look like "no devices". */
+#include "nl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "fail.h"
+
+static int set_opt(int fd, int opt, int val)
+{
+	return setsockopt(fd, SOL_NETLINK, opt, &val, sizeof(val));
+}
+
+static int open_socket(unsigned groups, uint32_t *portid)
+{
+	auto_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct sockaddr_nl sa = { .nl_family = AF_NETLINK, .nl_groups = groups };
+	socklen_t len = sizeof(sa);
+
+	if (fd < 0)
+		return fail_sys("cannot open a netlink socket");
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return fail_sys("cannot bind a netlink socket");
+	if (portid)
+		*portid = sa.nl_pid;
+	return steal_fd(&fd);
+}
+
+int nl_open(struct nl *nl)
+{
+	int fd = open_socket(0, &nl->portid);
+
+	if (fd < 0)
+		return fd;
+	nl->fd = fd;
+	nl->tx = malloc(NL_BUF);
+	nl->rx = malloc(NL_BUF);
+	if (!nl->tx || !nl->rx) {
+		nl_close(nl);
+		return fail_errno(ENOMEM, NULL, "cannot open a netlink socket");
+	}
+	/* All three only add words or strictness; kernels before 4.20 lack the last. */
+	set_opt(fd, NETLINK_CAP_ACK, 1);
+	set_opt(fd, NETLINK_EXT_ACK, 1);
+	set_opt(fd, NETLINK_GET_STRICT_CHK, 1);
+	return 0;
+}
+
+void nl_close(struct nl *nl)
+{
+	util_close(&nl->fd);
+	free(nl->tx);
+	free(nl->rx);
+	*nl = (struct nl)NL_INIT;
+}
+
+static struct nlmsghdr *new_msg(struct nl *nl, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(nl->tx + nl->used);
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	nlh->nlmsg_seq = ++nl->seq;
+	return nlh;
+}
+
+struct nlmsghdr *nl_link_msg(struct nl *nl, uint16_t type, uint16_t flags, int ifindex)
+{
+	struct nlmsghdr *nlh = new_msg(nl, type, NLM_F_ACK | flags);
+	struct ifinfomsg *ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
+
+	ifm->ifi_index = ifindex;
+	return nlh;
+}
+
+void nl_next(struct nl *nl)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)(nl->tx + nl->used);
+
+	nl->used += MNL_ALIGN(nlh->nlmsg_len);
+	nl->queued++;
+}
+
+void nl_lenient(struct nl *nl)
+{
+	if (nl->queued < 64)
+		nl->lenient |= UINT64_C(1) << nl->queued;
+}
+
+static int send_queue(struct nl *nl)
+{
+	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
+	ssize_t n;
+
+	nl_next(nl);
+	do
+		n = sendto(nl->fd, nl->tx, nl->used, 0, (struct sockaddr *)&sa, sizeof(sa));
+	while (n < 0 && errno == EINTR);
+	nl->used = 0;
+	nl->queued = 0;
+	return n < 0 ? -1 : 0;
+}
+
+/* Returns the number of bytes received, or -1 with errno set. Messages that
+ * the kernel did not send are passed over. */
+static ssize_t receive(struct nl *nl)
+{
+	struct sockaddr_nl sa;
+	struct iovec iov = { nl->rx, NL_BUF };
+	struct msghdr msg = {
+		.msg_name = &sa,
+		.msg_namelen = sizeof(sa),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+	ssize_t n;
+
+	for (;;) {
+		n = recvmsg(nl->fd, &msg, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (msg.msg_flags & MSG_TRUNC) {
+			errno = ENOSPC;
+			return -1;
+		}
+		if (sa.nl_pid == 0)
+			return n;
+	}
+}
+
+/* The kernel's own words in an NLMSG_ERROR or NLMSG_DONE, or NULL. */
+static const char *extack(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *attr;
+	size_t skip;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return NULL;
+	if (nlh->nlmsg_type == NLMSG_DONE) {
+		skip = sizeof(int);
+	} else {
+		const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
+
+		skip = sizeof(*err);
+		if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+			skip += mnl_nlmsg_get_payload_len(nlh) > sizeof(*err) ?
+					MNL_ALIGN(err->msg.nlmsg_len - MNL_NLMSG_HDRLEN) :
+					0;
+	}
+	mnl_attr_for_each(attr, nlh, skip) {
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			return mnl_attr_get_str(attr);
+	}
+	return NULL;
+}
+
+/* The error number (0 or positive) in an NLMSG_ERROR or NLMSG_DONE. */
+static int error_of(const struct nlmsghdr *nlh)
+{
+	int err = 0;
+
+	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(err))
+		memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
+	return err < 0 ? -err : err;
+}
+
+/* A missing right is the most common refusal of all: name it here, once. */
+static int refused(int err, const char *words, const char *what)
+{
+	int r = fail_errno(err, words, "%s", what);
+
+	if (err == EPERM)
+		fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo)");
+	return r;
+}
+
+/* fmt is known to be good: every caller is checked by printf_like. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void words_of(char *what, size_t size, const char *fmt, va_list ap)
+{
+	vsnprintf(what, size, fmt, ap);
+}
+#pragma GCC diagnostic pop
+
+/* Reads the acks of n messages, of which the first has sequence number first. */
+static int read_acks(struct nl *nl, uint32_t first, uint32_t n, uint64_t lenient, nl_answer *cb,
+		     void *arg, const char *what)
+{
+	int r = 0;
+
+	for (uint32_t acked = 0; acked < n;) {
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)nl->rx;
+		ssize_t got = receive(nl);
+		int len = (int)got;
+
+		if (got < 0) {
+			nl->failed = n; /* the kernel may well have done them all */
+			return fail_sys("%s", what);
+		}
+		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+			uint32_t i = nlh->nlmsg_seq - first;
+			int err;
+
+			/* An exchange that was given up may still be answered. */
+			if (nlh->nlmsg_pid != nl->portid || i >= n)
+				continue;
+			if (nlh->nlmsg_type != NLMSG_ERROR) {
+				if (cb && r == 0)
+					r = cb(nlh, arg);
+				continue;
+			}
+			acked++;
+			err = error_of(nlh);
+			if (err == EAFNOSUPPORT && i < 64 && (lenient >> i & 1))
+				continue;
+			if (err && r == 0) {
+				nl->failed = i;
+				r = refused(err, extack(nlh), what);
+			}
+		}
+	}
+	return r;
+}
+
+int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
+{
+	uint32_t n = nl->queued + 1, first = nl->seq - nl->queued;
+	uint64_t lenient = nl->lenient;
+	char what[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	words_of(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	nl->lenient = 0;
+	nl->failed = 0;
+	if (send_queue(nl) < 0)
+		return fail_sys("%s", what);
+	return read_acks(nl, first, n, lenient, cb, arg, what);
+}
+
+/* One pass of a dump. Returns 1 when it was interrupted. */
+static int dump_once(struct nl *nl, nl_answer *cb, void *arg, const char *what)
+{
+	uint32_t seq = nl->seq;
+	bool interrupted = false;
+	int r = 0;
+
+	for (;;) {
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)nl->rx;
+		ssize_t n = receive(nl);
+		int len = (int)n;
+
+		if (n < 0)
+			return fail_sys("%s", what);
+		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+			if (nlh->nlmsg_pid != nl->portid || nlh->nlmsg_seq != seq)
+				continue;
+			if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+				interrupted = true;
+			if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
+				int err = error_of(nlh);
+
+				if (err && r == 0)
+					r = refused(err, extack(nlh), what);
+				return r ? r : interrupted;
+			}
+			if (r == 0)
+				r = cb(nlh, arg);
+		}
+	}
+}
+
+int nl_dump(struct nl *nl, nl_answer *cb, void (*restart)(void *arg), void *arg, const char *fmt,
+	    ...)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)nl->tx;
+	size_t len = nlh->nlmsg_len;
+	char what[256];
+	va_list ap;
+	int r = 0;
+
+	va_start(ap, fmt);
+	words_of(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	/* A busy host changes links all the time: the last try is taken as it is. */
+	for (int tries = 0; tries < 5; tries++) {
+		if (tries && restart)
+			restart(arg);
+		nlh->nlmsg_len = (uint32_t)len;
+		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		nlh->nlmsg_seq = ++nl->seq;
+		if (send_queue(nl) < 0)
+			return fail_sys("%s", what);
+		r = dump_once(nl, cb, arg, what);
+		if (r <= 0 || !restart)
+			break;
+	}
+	return r < 0 ? r : 0;
+}
+
+static struct nlmsghdr *nsid_msg(struct nl *nl, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *nlh = new_msg(nl, type, flags);
+
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct rtgenmsg));
+	return nlh;
+}
+
+int nl_nsid_set(struct nl *nl, int nsfd, int32_t nsid)
+{
+	struct nlmsghdr *nlh = nsid_msg(nl, RTM_NEWNSID, NLM_F_ACK);
+
+	mnl_attr_put_u32(nlh, NETNSA_FD, (uint32_t)nsfd);
+	mnl_attr_put_u32(nlh, NETNSA_NSID, (uint32_t)nsid);
+	if (nl_talk(nl, NULL, NULL, "cannot give the lifeline namespace an id") == 0)
+		return 1;
+	/* The kernel says EEXIST for "has an id already", ENOSPC for "id taken". */
+	if (fail_errnum() == EEXIST || fail_errnum() == ENOSPC) {
+		fail_clear();
+		return 0;
+	}
+	return fail_code();
+}
+
+static int store_nsid(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attr;
+
+	if (nlh->nlmsg_type != RTM_NEWNSID)
+		return 0;
+	mnl_attr_for_each(attr, nlh, sizeof(struct rtgenmsg)) {
+		if (mnl_attr_get_type(attr) == NETNSA_NSID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			*(int32_t *)arg = (int32_t)mnl_attr_get_u32(attr);
+	}
+	return 0;
+}
+
+int nl_nsid_alive(struct nl *nl, int32_t nsid)
+{
+	struct nlmsghdr *nlh = nsid_msg(nl, RTM_GETNSID, NLM_F_ACK);
+	int32_t found = -1;
+
+	mnl_attr_put_u32(nlh, NETNSA_NSID, (uint32_t)nsid);
+	if (nl_talk(nl, store_nsid, &found, "cannot ask for namespace id %d", nsid) == 0)
+		return found >= 0;
+	if (fail_errnum() == ENOENT) {
+		fail_clear();
+		return 0;
+	}
+	return fail_code();
+}
+
+int nl_nsid_get(struct nl *nl, int nsfd, int32_t *nsid)
+{
+	struct nlmsghdr *nlh = nsid_msg(nl, RTM_GETNSID, NLM_F_ACK);
+
+	*nsid = -1;
+	mnl_attr_put_u32(nlh, NETNSA_FD, (uint32_t)nsfd);
+	return nl_talk(nl, store_nsid, nsid, "cannot ask for a namespace's id");
+}
+
+struct nsid_walk {
+	int (*cb)(int32_t nsid, void *arg);
+	void *arg;
+};
+
+static int walk_nsid(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nsid_walk *walk = arg;
+	int32_t nsid = -1;
+
+	store_nsid(nlh, &nsid);
+	return nsid >= 0 ? walk->cb(nsid, walk->arg) : 0;
+}
+
+int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg)
+{
+	struct nsid_walk walk = { cb, arg };
+
+	nsid_msg(nl, RTM_GETNSID, 0);
+	return nl_dump(nl, walk_nsid, NULL, &walk, "cannot list namespace ids");
+}
+
+int nl_nsid_watch(int32_t nsid)
+{
+	/* An RTM_DELNSID begins: nlmsghdr (16 bytes, type at 4), rtgenmsg (4 with
+	 * padding), then its first attribute, NETNSA_NSID (value at 24). Loads are in network
+	 * order, hence htons and htonl of what the kernel wrote in host order. */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNSID), 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)nsid), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, ~0U),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog prog = { ARRAY_SIZE(code), code };
+	int group = RTNLGRP_NSID;
+	auto_close int fd = open_socket(0, NULL);
+
+	if (fd < 0)
+		return fd;
+	/* The filter first: nothing else is ever queued, and nothing wakes us. */
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
+		return fail_sys("cannot attach a socket filter");
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return fail_sys("cannot subscribe to namespace events");
+	return steal_fd(&fd);
+}
+
+int nl_nsid_wait(int fd)
+{
+	char buf[512];
+	ssize_t n;
+
+	do
+		n = recv(fd, buf, sizeof(buf), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != ENOBUFS)
+		return fail_sys("cannot wait for a namespace's end");
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The door to rtnetlink: a socket bound to one network namespace, requests
+ * that are answered, dumps that are walked, the kernel's own words (extack) in
+ * every failure, and network namespace ids. */
+#ifndef VNETCTL_NL_H
+#define VNETCTL_NL_H
+
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdint.h>
+
+#include "util.h"
+
+#define NL_BUF (64 * 1024)
+
+struct nl {
+	int fd;
+	uint32_t portid;
+	uint32_t seq;
+	size_t used;      /* bytes of queued messages in tx */
+	uint32_t queued;  /* and their number */
+	uint32_t failed;  /* which message of the last talk failed, from 0; their
+			   * number when no answer could be read */
+	uint64_t lenient; /* messages that may answer EAFNOSUPPORT */
+	uint8_t *tx, *rx; /* NL_BUF bytes each */
+};
+
+#define NL_INIT { .fd = -1 }
+#define auto_nl __attribute__((cleanup(nl_close)))
+
+/* Opens a socket in the calling thread's network namespace, for good: it goes
+ * on speaking to that namespace after a setns(2). CLOEXEC, strict checking,
+ * extended acks. Returns 0 or a recorded failure. */
+int nl_open(struct nl *nl);
+
+/* Closes and frees; harmless on NL_INIT and when called twice. */
+void nl_close(struct nl *nl);
+
+/* Begins a message of this type at the end of the queue, with NLM_F_REQUEST |
+ * NLM_F_ACK | flags, and returns it with its ifinfomsg zeroed in place. The
+ * caller puts attributes with mnl_attr_put_* and then calls nl_talk(). */
+struct nlmsghdr *nl_link_msg(struct nl *nl, uint16_t type, uint16_t flags, int ifindex);
+
+/* Ends the message begun last, keeping it in the queue, so that the next one
+ * goes out in the same send. The kernel works through one send without
+ * returning to us, so no signal can come between its messages. */
+void nl_next(struct nl *nl);
+
+/* Marks the message begun last as one that may answer EAFNOSUPPORT without
+ * that being a failure (IPv6 is off, or not for such a device). Only for the first 64
+ * messages of a send. */
+void nl_lenient(struct nl *nl);
+
+/* What one answer carries; return a negative recorded failure to stop. */
+typedef int nl_answer(const struct nlmsghdr *nlh, void *arg);
+
+/* Sends all queued messages in one send and reads one answer for each; other
+ * messages of ours (replies to a get) go to cb when it is not NULL. Returns 0, or the
+ * first failure recorded as "WHAT: errno's words: the kernel's words" (see
+ * fail_errnum() and nl->failed); the rest of the answers are read all the same. */
+int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...) printf_like(4, 5);
+
+/* Sends the one queued message as a dump and calls cb for each answer. Errors
+ * in the terminating NLMSG_DONE count (libmnl's own handler ignores them).
+ * cb may be called again for the same object when the kernel says that the
+ * dump was interrupted: then restart, if not NULL, is called first. Returns 0
+ * or a recorded failure. */
+int nl_dump(struct nl *nl, nl_answer *cb, void (*restart)(void *arg), void *arg, const char *fmt,
+	    ...) printf_like(5, 6);
+
+/* Gives the namespace behind nsfd the id nsid in the socket's namespace.
+ * Returns 1, 0 when that id is taken, or a recorded failure. */
+int nl_nsid_set(struct nl *nl, int nsfd, int32_t nsid);
+
+/* Asks whether the id nsid names a living namespace. Returns 1, 0, or a
+ * recorded failure. RTM_GETNSID answers ENOENT once it is dead. */
+int nl_nsid_alive(struct nl *nl, int32_t nsid);
+
+/* The id that the socket's namespace has for the one behind nsfd: stores it
+ * in *nsid, or -1 when it has none. Returns 0 or a recorded failure. */
+int nl_nsid_get(struct nl *nl, int nsfd, int32_t *nsid);
+
+/* Calls cb for the id of every namespace that the socket's namespace has one
+ * for. Returns 0 or a recorded failure. */
+int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg);
+
+/* Opens a socket that hears only the death (RTM_DELNSID) of one id, by a socket
+ * filter. Returns the descriptor, CLOEXEC, or a recorded failure. */
+int nl_nsid_watch(int32_t nsid);
+
+/* Blocks until nl_nsid_watch()'s socket has heard something or overran.
+ * Returns 0 or a recorded failure. EINTR is survived. */
+int nl_nsid_wait(int fd);
+
+#endif

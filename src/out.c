@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Each value function writes separator, key, value for its style; nothing
+ * outside this file asks which style it is. */
+#include "out.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "fail.h"
+
+static bool is_json(const struct out *o)
+{
+	return o->style == OUT_JSON || o->style == OUT_PRETTY;
+}
+
+/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 if it is none. */
+static size_t utf8_len(const unsigned char *s)
+{
+	static const struct {
+		unsigned char lo, hi, min2, max2;
+		size_t len;
+	} forms[] = {
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	if (*s < 0x80)
+		return 1;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		if (*s < forms[i].lo || *s > forms[i].hi)
+			continue;
+		if (s[1] < forms[i].min2 || s[1] > forms[i].max2)
+			return 0;
+		for (size_t k = 2; k < forms[i].len; k++) {
+			if (s[k] < 0x80 || s[k] > 0xbf)
+				return 0;
+		}
+		return forms[i].len;
+	}
+	return 0;
+}
+
+static void put_json(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	putchar('"');
+	while (*s) {
+		size_t len = utf8_len(s);
+
+		if (!len)
+			fputs("\\ufffd", stdout);
+		else if (*s == '"' || *s == '\\')
+			printf("\\%c", *s);
+		else if (*s < 0x20 || *s == 0x7f)
+			printf("\\u%04x", *s);
+		else
+			fwrite(s, 1, len, stdout);
+		s += len ? len : 1;
+	}
+	putchar('"');
+}
+
+/* Writes text safe for a terminal and returns the columns it takes. */
+static unsigned put_text(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	unsigned columns = 0;
+
+	while (*s) {
+		size_t len = utf8_len(s);
+		/* C1 controls are two bytes in UTF-8, and terminals obey them. */
+		bool c1 = len == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+
+		if (!len || *s < 0x20 || *s == 0x7f || c1) {
+			printf("\\x%02x", *s);
+			columns += 4;
+			len = 1;
+		} else {
+			fwrite(s, 1, len, stdout);
+			columns++;
+		}
+		s += len;
+	}
+	return columns;
+}
+
+static void put_spaces(unsigned n)
+{
+	while (n--)
+		putchar(' ');
+}
+
+static void json_separate(struct out *o)
+{
+	if (!o->first)
+		putchar(',');
+	if (o->style == OUT_PRETTY) {
+		putchar('\n');
+		put_spaces(4 * o->depth);
+	}
+	o->first = false;
+}
+
+static void json_open(struct out *o, char c)
+{
+	putchar(c);
+	o->depth++;
+	o->first = true;
+}
+
+static void json_close(struct out *o, char c)
+{
+	o->depth--;
+	if (o->style == OUT_PRETTY && !o->first) {
+		putchar('\n');
+		put_spaces(4 * o->depth);
+	}
+	putchar(c);
+	o->first = false;
+}
+
+static void put_key(struct out *o, const char *key)
+{
+	if (is_json(o)) {
+		json_separate(o);
+		put_json(key);
+		putchar(':');
+		if (o->style == OUT_PRETTY)
+			putchar(' ');
+	} else if (o->style == OUT_TEXT) {
+		printf("%s%s ", o->first ? "" : " ", key);
+		o->first = false;
+	}
+}
+
+static void put_value(struct out *o, const char *value)
+{
+	unsigned width, used;
+
+	if (o->style != OUT_BRIEF) {
+		put_text(value);
+		return;
+	}
+	used = put_text(value);
+	width = o->widths[o->column++];
+	put_spaces(used < width ? width - used : width ? 1 : 0);
+}
+
+void out_begin(struct out *o, enum out_style style, const unsigned *widths)
+{
+	*o = (struct out){ .style = style, .widths = widths, .first = true };
+	if (is_json(o))
+		json_open(o, '[');
+}
+
+int out_end(struct out *o)
+{
+	if (is_json(o)) {
+		json_close(o, ']');
+		putchar('\n');
+	}
+	return out_plain_end();
+}
+
+void out_row(struct out *o, const char *key, const char *head)
+{
+	o->column = 0;
+	if (is_json(o)) {
+		json_separate(o);
+		json_open(o, '{');
+		out_str(o, key, head);
+		return;
+	}
+	put_value(o, head);
+	if (o->style == OUT_TEXT)
+		putchar(':');
+	o->first = false;
+}
+
+void out_row_end(struct out *o)
+{
+	if (is_json(o))
+		json_close(o, '}');
+	else
+		putchar('\n');
+}
+
+void out_break(struct out *o)
+{
+	if (o->style != OUT_TEXT)
+		return;
+	fputs("\n    ", stdout);
+	o->first = true;
+}
+
+void out_str(struct out *o, const char *key, const char *value)
+{
+	if (!value) {
+		if (o->style == OUT_BRIEF)
+			put_value(o, "-");
+		return;
+	}
+	put_key(o, key);
+	if (is_json(o))
+		put_json(value);
+	else
+		put_value(o, value);
+}
+
+void out_num(struct out *o, const char *key, int64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	put_key(o, key);
+	put_value(o, text);
+}
+
+void out_bool(struct out *o, const char *key, bool value)
+{
+	put_key(o, key);
+	if (is_json(o))
+		fputs(value ? "true" : "false", stdout);
+	else
+		put_value(o, value ? "on" : "off");
+}
+
+void out_list(struct out *o, const char *key)
+{
+	put_key(o, key);
+	if (is_json(o))
+		json_open(o, '[');
+	else
+		o->first = true;
+}
+
+void out_item(struct out *o, const char *value)
+{
+	if (is_json(o)) {
+		json_separate(o);
+		put_json(value);
+		return;
+	}
+	if (!o->first)
+		putchar(',');
+	put_text(value);
+	o->first = false;
+}
+
+void out_list_end(struct out *o)
+{
+	if (is_json(o))
+		json_close(o, ']');
+	o->first = false;
+}
+
+void out_line(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+int out_plain_end(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return fail_sys("cannot write to standard output");
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One stream of values makes text, aligned rows and JSON. Callers say what a
+ * row holds, in order; how it looks is decided here, and so is escaping: names
+ * may hold control bytes or broken UTF-8. */
+#ifndef VNETCTL_OUT_H
+#define VNETCTL_OUT_H
+
+#include <stdint.h>
+
+#include "util.h"
+
+enum out_style {
+	OUT_TEXT,   /* "NAME: key value key value" */
+	OUT_BRIEF,  /* values alone, in aligned columns */
+	OUT_JSON,   /* an array of objects */
+	OUT_PRETTY, /* the same, indented */
+};
+
+struct out {
+	enum out_style style;
+	const unsigned *widths; /* of the columns of OUT_BRIEF */
+	unsigned depth;
+	unsigned column;
+	bool first;             /* nothing before the next value: no separator */
+};
+
+/* Begins the stream on standard output. widths are the columns' for OUT_BRIEF, and
+ * may be NULL otherwise. */
+void out_begin(struct out *o, enum out_style style, const unsigned *widths);
+
+/* Ends the stream; in JSON it is a valid array even if not one row was made.
+ * Returns 0, or a recorded failure when anything could not be written. */
+int out_end(struct out *o);
+
+/* One row; key and value of its head stand first ("ifname", "vm0"). */
+void out_row(struct out *o, const char *key, const char *head);
+void out_row_end(struct out *o);
+
+/* In text, what follows stands on a further, indented line. */
+void out_break(struct out *o);
+
+/* Values. A NULL string is left out (a dash in OUT_BRIEF). */
+void out_str(struct out *o, const char *key, const char *value);
+void out_num(struct out *o, const char *key, int64_t value);
+/* Text says "key on" or "key off". */
+void out_bool(struct out *o, const char *key, bool value);
+
+/* A list of strings; text says "key A,B". */
+void out_list(struct out *o, const char *key);
+void out_item(struct out *o, const char *value);
+void out_list_end(struct out *o);
+
+/* A line of plain text outside any stream, for help and the answers of
+ * commands that print one value. The end is out_plain_end()'s to check. */
+void out_line(const char *fmt, ...) printf_like(1, 2);
+
+/* Checks that all plain lines were written. Returns 0 or a recorded failure. */
+int out_plain_end(void);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Everything here is a judgement on words and on what the kernel says about
+ * the link; nothing is changed. */
+#include "plan.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+
+#include "fail.h"
+
+bool plan_wanted(const struct plan_words *w)
+{
+	return w->type || w->link || w->mode || w->address.set || w->mtu || w->owner;
+}
+
+static int find_link(struct nl *nl, const char *name, struct dev *link)
+{
+	if (dev_get(nl, name, link) == 0)
+		return 0;
+	if (fail_errnum() == ENODEV)
+		fail_hint("'ip link' shows which devices there are");
+	return fail_code();
+}
+
+static int choose_kind(const struct plan_words *w, struct dev_plan *plan)
+{
+	bool on_bridge = plan->link && streq(plan->link->kind_name, "bridge");
+	const char *type = w->type;
+
+	if (!type)
+		type = plan->link && !on_bridge ? "macvtap" : "tap";
+	plan->kind = dev_kind_find(type);
+	if (streq(type, "macvtap") && !plan->link)
+		return fail_usage("macvtap %s needs a lower device: 'link DEV'", w->name);
+	if (streq(type, "tap") && plan->link && !on_bridge)
+		return fail_refuse("cannot create tap %s on %s: %s is no bridge: a tap's link is "
+				   "the bridge it becomes a port of",
+				   w->name, plan->link->name, plan->link->name);
+	return 0;
+}
+
+static int choose_mode(const struct plan_words *w, struct dev_plan *plan)
+{
+	bool linked = plan->link;
+	const char *flaw;
+
+	plan->mode = w->mode ? w->mode : dev_default_mode(plan->kind, linked);
+	flaw = dev_mode_flaw(plan->kind, plan->mode, linked);
+	if (flaw)
+		return fail_usage("cannot create %s %s with mode %s: %s",
+				  dev_kind_word(plan->kind), w->name, dev_mode_word(plan->mode),
+				  flaw);
+	if (plan->mode == MODE_SOURCE)
+		warn("%s: mode source receives nothing until source addresses are added "
+		     "('ip link set %s type macvtap macaddr add MAC')",
+		     w->name, w->name);
+	return 0;
+}
+
+static int choose_mac(const struct plan_words *w, struct dev_plan *plan)
+{
+	plan->guest = w->address;
+	if (plan->guest.set) {
+		if (streq(dev_kind_word(plan->kind), "tap") && plan->guest.b[0] == 0xfe)
+			return fail_usage("address: a guest behind a tap must not have fe as first "
+					  "byte: the tap itself gets that one");
+		return 0;
+	}
+	/* In passthru the guest is the lower device, address and all. */
+	if (plan->mode == MODE_PASSTHRU) {
+		memcpy(plan->guest.b, plan->link->address, 6);
+		plan->guest.set = true;
+		return 0;
+	}
+	return dev_random_mac(&plan->guest);
+}
+
+static int choose_mtu(const struct plan_words *w, struct dev_plan *plan)
+{
+	plan->mtu = w->mtu;
+	if (plan->link && plan->mtu > plan->link->mtu &&
+	    streq(dev_kind_word(plan->kind), "macvtap"))
+		return fail_refuse("cannot create %s: mtu %u is more than the %u of %s", w->name,
+				   plan->mtu, plan->link->mtu, plan->link->name);
+	return 0;
+}
+
+static int find_user(const char *text, uid_t *uid, gid_t *gid)
+{
+	const struct passwd *pw = getpwnam(text);
+	uint64_t n;
+
+	if (pw) {
+		*uid = pw->pw_uid;
+		*gid = pw->pw_gid;
+	} else if (args_number(text, 0, UINT32_MAX - 1, &n) == 0) {
+		*uid = (uid_t)n;
+	} else {
+		return fail_usage("owner: there is no user '%s'", text);
+	}
+	return 0;
+}
+
+static int find_group(const char *text, gid_t *gid)
+{
+	const struct group *gr = getgrnam(text);
+	uint64_t n;
+
+	if (gr)
+		*gid = gr->gr_gid;
+	else if (args_number(text, 0, UINT32_MAX - 1, &n) == 0)
+		*gid = (gid_t)n;
+	else
+		return fail_usage("owner: there is no group '%s'", text);
+	return 0;
+}
+
+static int choose_owner(const struct plan_words *w, struct dev_plan *plan)
+{
+	char user[256];
+	const char *colon;
+	gid_t unused;
+
+	plan->owner = (uid_t)-1;
+	plan->owner_group = (gid_t)-1;
+	if (!w->owner)
+		return 0;
+	colon = strchr(w->owner, ':');
+	if (!colon)
+		return find_user(w->owner, &plan->owner, &unused);
+	if ((size_t)(colon - w->owner) >= sizeof(user) || colon == w->owner || !colon[1])
+		return fail_usage("owner '%s' is not USER or USER:GROUP", w->owner);
+	memcpy(user, w->owner, (size_t)(colon - w->owner));
+	user[colon - w->owner] = '\0';
+	if (find_user(user, &plan->owner, &unused) < 0)
+		return fail_code();
+	return find_group(colon + 1, &plan->owner_group);
+}
+
+int plan_of(struct nl *nl, const struct plan_words *w, struct dev_plan *plan, struct dev *link)
+{
+	const char *flaw = args_name_flaw(w->name, true);
+
+	*plan = (struct dev_plan){ .name = w->name, .nsfd = -1 };
+	if (flaw)
+		return fail_usage("'%s' is no name for a device: %s", w->name, flaw);
+	if (streq(w->name, "all") || streq(w->name, "default"))
+		return fail_usage("'%s' is no name for a device: the kernel keeps it for itself in "
+				  "/proc/sys/net",
+				  w->name);
+	if (w->link) {
+		if (find_link(nl, w->link, link) < 0)
+			return fail_code();
+		plan->link = link;
+	}
+	if (choose_kind(w, plan) < 0 || choose_mode(w, plan) < 0 || choose_mac(w, plan) < 0 ||
+	    choose_mtu(w, plan) < 0)
+		return fail_code();
+	return choose_owner(w, plan);
+}

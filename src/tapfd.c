@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Neither /dev/tapN nor /sys can be trusted by itself: interface indexes are
+ * per network namespace, /dev is not, and a mounted sysfs shows the namespace of
+ * whoever mounted it. So the device number is read from a sysfs mounted here
+ * and now, and /dev/tapN is used only if it has that number. A wrong node is never opened
+ * "to look": a second open of a macvtap takes part of its traffic. */
+#include "tapfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/mount.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "fail.h"
+
+static const char tun_path[] = "/dev/net/tun";
+
+static int open_tun(void)
+{
+	int fd = open(tun_path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	fail_sys("cannot open %s", tun_path);
+	if (fail_errnum() == ENOENT || fail_errnum() == ENODEV || fail_errnum() == ENXIO)
+		fail_hint("is the module tun loaded? In a container, add --device /dev/net/tun");
+	return fail_code();
+}
+
+static void set_name(struct ifreq *ifr, const char *name)
+{
+	size_t len = strlen(name);
+
+	memset(ifr, 0, sizeof(*ifr));
+	/* args_name_flaw() has seen every name; this only keeps the promise. */
+	memcpy(ifr->ifr_name, name, len < IFNAMSIZ ? len : IFNAMSIZ - 1);
+}
+
+static short tun_flags(bool multi_queue)
+{
+	return (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0));
+}
+
+int tapfd_make_tap(const char *name, bool multi_queue)
+{
+	auto_close int fd = open_tun();
+	struct ifreq ifr;
+
+	if (fd < 0)
+		return fd;
+	set_name(&ifr, name);
+	/* Without IFF_TUN_EXCL an existing device of that name would be adopted. */
+	ifr.ifr_flags = (short)(tun_flags(multi_queue) | IFF_TUN_EXCL);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
+		int err = errno;
+
+		/* The kernel says EBUSY where rtnetlink would say EEXIST. */
+		fail_errno(err == EBUSY ? EEXIST : err, NULL, "cannot create tap %s", name);
+		if (err == EPERM)
+			fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo)");
+		return fail_code();
+	}
+	return steal_fd(&fd);
+}
+
+int tapfd_open_tap(const char *name, bool multi_queue)
+{
+	auto_close int fd = open_tun();
+	struct ifreq ifr;
+
+	if (fd < 0)
+		return fd;
+	set_name(&ifr, name);
+	ifr.ifr_flags = tun_flags(multi_queue);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
+		fail_sys("cannot open tap %s", name);
+		if (fail_errnum() == EPERM)
+			fail_hint("it is owned by another user: this needs CAP_NET_ADMIN");
+		return fail_code();
+	}
+	return steal_fd(&fd);
+}
+
+int tapfd_ask(int fd, struct tapfd_info *info)
+{
+	struct ifreq ifr = { 0 };
+
+	if (ioctl(fd, TUNGETIFF, &ifr) < 0)
+		return fail_sys("cannot ask the descriptor for its device");
+	memset(info, 0, sizeof(*info));
+	memcpy(info->name, ifr.ifr_name, IFNAMSIZ - 1);
+	info->tap = ifr.ifr_flags & IFF_TAP;
+	info->vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
+	info->multi_queue = ifr.ifr_flags & IFF_MULTI_QUEUE;
+	info->persist = ifr.ifr_flags & IFF_PERSIST;
+	return 0;
+}
+
+int tapfd_set_persist(int fd, bool on)
+{
+	if (ioctl(fd, TUNSETPERSIST, (unsigned long)on) < 0)
+		return fail_sys("cannot make the tap %s", on ? "persistent" : "temporary");
+	return 0;
+}
+
+int tapfd_set_owner(int fd, uid_t uid, gid_t gid)
+{
+	if ((uid != (uid_t)-1 && ioctl(fd, TUNSETOWNER, (unsigned long)uid) < 0) ||
+	    (gid != (gid_t)-1 && ioctl(fd, TUNSETGROUP, (unsigned long)gid) < 0))
+		return fail_sys("cannot set the tap's owner");
+	return 0;
+}
+
+int tapfd_set_mac(int fd, const char *name, const uint8_t mac[6])
+{
+	struct ifreq ifr;
+
+	set_name(&ifr, name);
+	ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
+	if (ioctl(fd, SIOCSIFHWADDR, &ifr) < 0)
+		return fail_sys("cannot set the address of %s", name);
+	return 0;
+}
+
+int tapfd_set_flags(int fd, bool multi_queue)
+{
+	struct ifreq ifr = { 0 };
+
+	ifr.ifr_flags = tun_flags(multi_queue);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return fail_sys("cannot set the flags of the macvtap's queue");
+	return 0;
+}
+
+/* A file system that is mounted nowhere, seen only through the descriptor. */
+static int detached_mount(const char *type)
+{
+	auto_close int fs = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+	int mnt;
+
+	if (fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
+		mnt = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+		if (mnt >= 0)
+			return mnt;
+	}
+	fail_sys("cannot mount a %s of our own", type);
+	if (fail_errnum() == EPERM)
+		fail_hint("this needs CAP_SYS_ADMIN");
+	return fail_code();
+}
+
+int tapfd_sysfs(void)
+{
+	return detached_mount("sysfs");
+}
+
+int tapfd_node_id(int sysfs, const char *name, int ifindex)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "class/net/%s/tap%d/dev", name, ifindex);
+	fd = openat(sysfs, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? fail_sys("cannot find the device number of %s", name) : fd;
+}
+
+bool tapfd_node_number(int id, dev_t *number)
+{
+	unsigned maj, min;
+	char text[32];
+	ssize_t n;
+
+	do
+		n = pread(id, text, sizeof(text) - 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	if (sscanf(text, "%u:%u", &maj, &min) != 2)
+		return false;
+	*number = makedev(maj, min);
+	return true;
+}
+
+static void node_path(char path[32], int ifindex)
+{
+	snprintf(path, 32, "/dev/tap%d", ifindex);
+}
+
+static bool is_node(const struct stat *st, dev_t number)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == number;
+}
+
+/* The node as the user would name it, if it is the right one. */
+static int open_in_dev(dev_t number, int ifindex)
+{
+	struct stat st;
+	char path[32];
+
+	node_path(path, ifindex);
+	/* The number names the device, whatever the path is by the time of the open:
+	 * so look, open by that look, never create. */
+	auto_close int look = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+
+	if (look < 0 || fstat(look, &st) < 0 || !is_node(&st, number))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", look);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static int open_in_tmpfs(dev_t number)
+{
+	auto_close int dir = detached_mount("tmpfs");
+	int fd;
+
+	if (dir < 0)
+		return dir;
+	if (mknodat(dir, "tap", S_IFCHR | 0600, number) < 0) {
+		fail_sys("cannot make a node for device %u:%u", major(number), minor(number));
+		if (fail_errnum() == EPERM)
+			fail_hint("this needs CAP_MKNOD outside any user namespace, "
+				  "or the right /dev/tapN");
+		return fail_code();
+	}
+	fd = openat(dir, "tap", O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		fail_sys("cannot open device %u:%u", major(number), minor(number));
+		if (fail_errnum() == EPERM)
+			fail_hint("a device cgroup forbids it: DeviceAllow=char-macvtap rw in a "
+				  "unit, --device-cgroup-rule 'c %u:* rmw' in a container",
+				  major(number));
+		return fail_code();
+	}
+	return fd;
+}
+
+int tapfd_open_node(dev_t number, int ifindex)
+{
+	int fd = open_in_dev(number, ifindex);
+
+	return fd >= 0 ? fd : open_in_tmpfs(number);
+}
+
+int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
+{
+	mode_t mode = gid == (gid_t)-1 ? 0600 : 0660;
+	struct stat st;
+	char path[32];
+
+	node_path(path, ifindex);
+	auto_close int look = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+
+	if (look < 0)
+		return fail_sys("cannot give %s to its owner", path);
+	if (fstat(look, &st) < 0 || !is_node(&st, number))
+		return fail_refuse("cannot give %s to its owner: it is another device's node, "
+				   "of another network namespace", path);
+	char self[32];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", look);
+	if (fchownat(look, "", uid, gid, AT_EMPTY_PATH) < 0 || chmod(self, mode) < 0)
+		return fail_sys("cannot give %s to its owner", path);
+	return 0;
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The command line's frame: options, the table of commands, help, completion.
+ * Exit status and the printing of failures are decided here. */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "args.h"
+#include "cmd.h"
+#include "fail.h"
+#include "netns.h"
+#include "out.h"
+
+static const struct cmd *const cmds[] = {
+	&cmd_create, &cmd_mode, &cmd_open_exec, &cmd_destroy, &cmd_list,
+};
+
+struct options {
+	struct ctx ctx;
+	const char *netns;
+	bool json, pretty, brief;
+	bool version, help;
+};
+
+static const struct option_row {
+	const char *name, *alias;
+	const char *value;
+	size_t offset; /* of a bool, or of a const char * when there is a value */
+	const char *help;
+} option_rows[] = {
+	{ "V", "Version", NULL, offsetof(struct options, version), "print the version" },
+	{ "version", NULL, NULL, offsetof(struct options, version), NULL },
+	{ "h", "help", NULL, offsetof(struct options, help), "print this help" },
+	{ "j", "json", NULL, offsetof(struct options, json), "JSON output" },
+	{ "p", "pretty", NULL, offsetof(struct options, pretty), "indented JSON output" },
+	{ "d", "details", NULL, offsetof(struct options, ctx.details), "more fields" },
+	{ "br", "brief", NULL, offsetof(struct options, brief), "one aligned row a device" },
+	{ "n", "netns", "NAME", offsetof(struct options, netns),
+	  "the device lives in this network namespace (name, path or pid)" },
+	{ "q", "quiet", NULL, 0, "no warnings" },
+};
+
+static const struct cmd *find_cmd(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++) {
+		if (streq(cmds[i]->name, name))
+			return cmds[i];
+		for (size_t k = 0; k < ARRAY_SIZE(cmds[i]->aliases); k++) {
+			if (streq(cmds[i]->aliases[k], name))
+				return cmds[i];
+		}
+	}
+	return NULL;
+}
+
+static const struct option_row *find_option(const char *text)
+{
+	text += text[1] == '-' ? 2 : 1;
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+		if (streq(option_rows[i].name, text) || streq(option_rows[i].alias, text))
+			return &option_rows[i];
+	}
+	return NULL;
+}
+
+/* Returns the number of words consumed, or a recorded failure. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	int i;
+
+	for (i = 0; i < argc && argv[i][0] == '-'; i++) {
+		const struct option_row *row = find_option(argv[i]);
+		char *field = row ? (char *)o + row->offset : NULL;
+
+		if (!row)
+			return fail_usage("'%s' is no option: try 'vnetctl help'", argv[i]);
+		if (row->value) {
+			if (i + 1 == argc)
+				return fail_usage("'%s' needs a value: %s", argv[i], row->value);
+			*(const char **)field = argv[++i];
+		} else if (streq(row->name, "q")) {
+			fail_quiet();
+		} else {
+			*(bool *)field = true;
+		}
+	}
+	return i;
+}
+
+static void show_usage(const struct cmd *cmd)
+{
+	const struct args_spec *spec = &cmd->spec;
+	char line[1024];
+	int n = snprintf(line, sizeof(line), "vnetctl %s %s", cmd->name, spec->names);
+
+	for (size_t i = 0; i < spec->n && n < (int)sizeof(line); i++)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, " [%s%s%s]", spec->words[i].name,
+			      spec->words[i].value ? " " : "",
+			      spec->words[i].value ? spec->words[i].value : "");
+	out_line("%s%s%s%s%s", line, spec->positional ? " " : "",
+		 spec->positional ? spec->positional : "", spec->tail ? " " : "",
+		 spec->tail ? spec->tail : "");
+}
+
+static void help_cmd(const struct cmd *cmd)
+{
+	out_line("%s: %s", cmd->name, cmd->help);
+	out_line("%s", "");
+	show_usage(cmd);
+	out_line("%s", "");
+	for (size_t i = 0; i < cmd->spec.n; i++) {
+		const struct args_word *w = &cmd->spec.words[i];
+
+		out_line("  %-10s %s", w->name, w->help);
+	}
+}
+
+static void help_all(void)
+{
+	out_line("%s", "vnetctl [OPTIONS] COMMAND [ARGS]: network devices for virtual machines");
+	out_line("%s", "");
+	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++)
+		show_usage(cmds[i]);
+	out_line("%s", "vnetctl help [COMMAND]");
+	out_line("%s", "");
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+		const struct option_row *row = &option_rows[i];
+		char name[32];
+
+		if (!row->help)
+			continue;
+		snprintf(name, sizeof(name), "-%s, -%s %s", row->name, row->alias,
+			 row->value ? row->value : "");
+		out_line("  %-18s %s", name, row->help);
+	}
+	out_line("%s", "");
+	out_line("%s", "Example: vnetctl open-exec vm0 link eth0 mode bridge -- "
+		       "qemu-system-x86_64 disk.img");
+}
+
+static int help(int argc, char **argv)
+{
+	const struct cmd *cmd = argc > 0 ? find_cmd(argv[0]) : NULL;
+
+	if (argc > 0 && !cmd)
+		return fail_usage("'%s' is no command: try 'vnetctl help'", argv[0]);
+	if (cmd)
+		help_cmd(cmd);
+	else
+		help_all();
+	return out_plain_end();
+}
+
+/* Completion: the words that could stand next, one a line; "@link", "@dev" and
+ * "@command" stand for what only the caller knows how to complete. */
+static void complete_value(const char *value)
+{
+	char word[32];
+
+	if (streq(value, "DEV")) {
+		out_line("%s", "@link");
+		return;
+	}
+	if (value[0] != '{')
+		return;
+	for (const char *p = value + 1; *p; p++) {
+		size_t len = strcspn(p, "|}");
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, p);
+		out_line("%s", word);
+		p += len;
+		if (*p == '}')
+			break;
+	}
+}
+
+static void complete_words(const struct cmd *cmd, int argc, char **argv)
+{
+	const struct args_word *prev = argc > 0 ? args_find(&cmd->spec, argv[argc - 1]) : NULL;
+
+	if (prev && prev->value) {
+		complete_value(prev->value);
+		return;
+	}
+	for (int i = 0; i < argc; i++) {
+		if (cmd->spec.tail && streq(argv[i], "--")) {
+			out_line("@command %d", i + 1);
+			return;
+		}
+	}
+	if (cmd->spec.positional && argc > 0)
+		complete_value(cmd->spec.positional + 1);
+	if (cmd->spec.names)
+		out_line("%s", "@dev");
+	if (argc > 0 && streq(argv[argc - 1], "dev"))
+		return;
+	for (size_t i = 0; i < cmd->spec.n; i++)
+		out_line("%s", cmd->spec.words[i].name);
+	if (cmd->spec.tail)
+		out_line("%s", "--");
+}
+
+static int complete(int argc, char **argv)
+{
+	const struct cmd *cmd;
+	struct options o = { .json = false };
+	int used = parse_options(argc, argv, &o);
+
+	if (used < 0) {
+		fail_clear();
+		return 0;
+	}
+	if (used == argc) {
+		for (size_t i = 0; i < ARRAY_SIZE(cmds); i++)
+			out_line("%s", cmds[i]->name);
+		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
+			out_line("-%s", option_rows[i].name);
+		out_line("%s", "help");
+		return out_plain_end();
+	}
+	cmd = find_cmd(argv[used]);
+	if (cmd)
+		complete_words(cmd, argc - used - 1, argv + used + 1);
+	return out_plain_end();
+}
+
+static int open_home(struct options *o)
+{
+	auto_close int ns = -1;
+
+	if (o->netns) {
+		ns = netns_open(o->netns);
+		if (ns < 0)
+			return ns;
+		o->ctx.origin = netns_self();
+		if (o->ctx.origin < 0 || netns_enter(ns) < 0)
+			return fail_code();
+	}
+	return dev_home_open(&o->ctx.home);
+}
+
+static int run_cmd(const struct cmd *cmd, struct options *o, int argc, char **argv)
+{
+	int r;
+
+	if (argc == 1 && streq(argv[0], "help")) {
+		help_cmd(cmd);
+		return out_plain_end();
+	}
+	r = open_home(o);
+	if (r == 0)
+		r = cmd->run(&o->ctx, argc, argv);
+	dev_home_close(&o->ctx.home);
+	util_close(&o->ctx.origin);
+	return r;
+}
+
+static enum out_style style_of(const struct options *o)
+{
+	if (o->pretty)
+		return OUT_PRETTY;
+	if (o->json)
+		return OUT_JSON;
+	return o->brief ? OUT_BRIEF : OUT_TEXT;
+}
+
+/* Nothing that we open may land on 0, 1 or 2; COMMAND finds them closed again. */
+static int guard_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd < 0)
+		return fail_sys("cannot open /dev/null");
+	close(fd);
+	return 0;
+}
+
+/* r is 0, a FAIL_* code, or minus an exit status of open-exec's own. */
+static int status_of(int r, const struct cmd *cmd)
+{
+	int printed = fail_print();
+
+	if (r >= 0)
+		return 0;
+	if (r < FAIL_SYS)
+		return -r;
+	return cmd && cmd->own_status ? cmd->own_status : printed;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .ctx = { .origin = -1, .home = DEV_HOME_INIT } };
+	const struct cmd *cmd = NULL;
+	int used, r;
+
+	if (argc < 1 || guard_stdio() < 0)
+		return status_of(fail_refuse("started without a name"), NULL);
+	o.ctx.argv = argv;
+	used = parse_options(argc - 1, argv + 1, &o);
+	if (used < 0)
+		return status_of(used, NULL);
+	argc -= 1 + used;
+	argv += 1 + used;
+	o.ctx.style = style_of(&o);
+	/* A program wants all there is; only people want it short. */
+	o.ctx.details |= o.json || o.pretty;
+	if (o.version) {
+		out_line("vnetctl %s", VNETCTL_VERSION);
+		return status_of(out_plain_end(), NULL);
+	}
+	if (o.help || (argc > 0 && streq(argv[0], "help")))
+		return status_of(help(o.help ? 0 : argc - 1, argv + 1), NULL);
+	if (argc > 0 && streq(argv[0], "complete"))
+		return status_of(complete(argc - 1, argv + 1), NULL);
+	if (argc == 0)
+		return status_of(fail_usage("which command? Try 'vnetctl help'"), NULL);
+	cmd = find_cmd(argv[0]);
+	if (!cmd)
+		return status_of(fail_usage("'%s' is no command: try 'vnetctl help'", argv[0]),
+				 NULL);
+	r = run_cmd(cmd, &o, argc - 1, argv + 1);
+	return status_of(r, cmd);
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The subscription is made before the fork, by the caller, who still holds
+ * the namespace: so nothing can die unheard and there is nothing to wait for.
+ * Forked twice: a COMMAND that we exec must not find itself with a child. */
+#include "watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "fail.h"
+#include "nl.h"
+
+/* Closes all descriptors but those in keep[], which it sorts. */
+static void close_others(int *keep, size_t n)
+{
+	unsigned from = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		for (size_t k = i; k > 0 && keep[k - 1] > keep[k]; k--) {
+			int v = keep[k];
+
+			keep[k] = keep[k - 1];
+			keep[k - 1] = v;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		unsigned fd = (unsigned)keep[i];
+
+		if (fd > from)
+			syscall(SYS_close_range, from, fd - 1, 0);
+		from = fd + 1;
+	}
+	syscall(SYS_close_range, from, ~0U, 0);
+}
+
+/* ps reads the command line from the memory that argv's strings lie in, which
+ * the kernel laid out one behind the other. */
+static void set_title(char **argv, const char *title)
+{
+	size_t size = 0, len = strlen(title);
+
+	for (int i = 0; argv[i] && argv[i] == argv[0] + size; i++)
+		size += strlen(argv[i]) + 1;
+	if (!size)
+		return;
+	if (len > size - 1)
+		len = size - 1;
+	memset(argv[0], 0, size);
+	memcpy(argv[0], title, len);
+	prctl(PR_SET_NAME, "vnetctl-watch");
+}
+
+static void set_signals(void)
+{
+	static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP,
+				       SIGUSR1, SIGUSR2, SIGALRM };
+	sigset_t none;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void live(const struct watch *watch, int heard, int *keep)
+{
+	int r;
+
+	close_others(keep, watch->n_keep + 1);
+	set_title(watch->argv, watch->title);
+	r = chdir("/");
+	(void)r;
+	/* Whatever wakes us, wake() looks for itself; a broken socket is no reason
+	 * to leave a device behind. */
+	if (nl_nsid_wait(heard) < 0)
+		fail_clear();
+	_exit(watch->wake(watch->arg) < 0);
+}
+
+static int wait_for(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0) {
+		if (errno == ECHILD)
+			return 0; /* the caller ignores SIGCHLD: nothing to be had */
+		if (errno != EINTR)
+			return fail_sys("cannot wait for the watcher's parent");
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return fail_errno(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR, NULL,
+			  "cannot start the watcher");
+}
+
+int watch_start(const struct watch *watch)
+{
+	auto_close int heard = nl_nsid_watch(watch->nsid);
+	int keep[16];
+	pid_t child;
+
+	if (heard < 0)
+		return heard;
+	if (watch->n_keep + 1 > ARRAY_SIZE(keep))
+		return fail_errno(EMFILE, NULL, "cannot start the watcher");
+	memcpy(keep, watch->keep, watch->n_keep * sizeof(*keep));
+	keep[watch->n_keep] = heard;
+
+	child = fork();
+	if (child < 0)
+		return fail_sys("cannot start the watcher");
+	if (child > 0)
+		return wait_for(child);
+
+	if (setsid() < 0)
+		_exit(errno);
+	set_signals();
+	child = fork();
+	if (child != 0)
+		_exit(child < 0 ? errno : 0);
+	live(watch, heard, keep);
+	_exit(0);
+}

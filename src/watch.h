@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The door to fork: a watcher, a process of its own that sleeps until a
+ * network namespace id dies and then does one thing. */
+#ifndef VNETCTL_WATCH_H
+#define VNETCTL_WATCH_H
+
+#include <stdint.h>
+
+#include "util.h"
+
+struct watch {
+	int32_t nsid;          /* the id, in the namespace the caller is in */
+	const char *title;     /* what ps shows: "vnetctl: watching vm0" */
+	char **argv;           /* main's argv: where ps looks */
+	const int *keep;       /* descriptors that the watcher needs, and their number */
+	size_t n_keep;
+	int (*wake)(void *arg); /* called once, when the id is dead */
+	void *arg;
+};
+
+/* Starts the watcher. When this returns it is subscribed, so that a death from
+ * now on is not missed. It is nobody's child (init's, or a subreaper's), has left the
+ * session, ignores SIGTERM, SIGINT and SIGHUP, stands in "/", and has no
+ * descriptor but keep[] and its own. Returns 0 or a recorded failure. */
+int watch_start(const struct watch *watch);
+
+#endif
