@@ -69,7 +69,8 @@ quiet := $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS)))
 say = @$(if $(quiet),:,printf '  %-7s %s\n')
 
 # A build as root in somebody's tree leaves files that they can build on.
-give_back = [ "$$(id -u)" != 0 ] || [ ! -d $(BUILD) ] || chown -R --reference=Makefile $(BUILD) 2>/dev/null || :
+give_back = [ "$$(id -u)" != 0 ] || [ ! -d $(BUILD) ] || \
+	chown -R --reference=Makefile $(BUILD) 2>/dev/null || :
 # What the tests start must not take itself for a part of this make.
 alone = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES
 # Recursion, because the first step of these targets may install the compiler.

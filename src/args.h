@@ -16,13 +16,13 @@ typedef int args_value(const char *word, const char *text, void *field);
 
 struct args_word {
 	const char *name;
-	const char *value;   /* as usage shows it: "DEV", "{a|b}"; NULL for a flag (a bool) */
-	args_value *parse;   /* NULL for a flag */
-	size_t offset;       /* of the field in the struct that is filled */
-	bool per_dev;        /* belongs to the device named last, not to the command */
-	unsigned char excl;  /* words of one group exclude each other; 0: none */
+	const char *value;  /* as usage shows it: "DEV", "{a|b}"; NULL for a flag (a bool) */
+	args_value *parse;  /* NULL for a flag */
+	size_t offset;	    /* of the field in the struct that is filled */
+	bool per_dev;	    /* belongs to the device named last, not to the command */
+	unsigned char excl; /* words of one group exclude each other; 0: none */
 	const char *help;
-	const char *alias;   /* another spelling, or NULL */
+	const char *alias; /* another spelling, or NULL */
 };
 
 #define ARGS_MAX_WORDS 32
@@ -30,12 +30,12 @@ struct args_word {
 struct args_spec {
 	const struct args_word *words;
 	size_t n;
-	const char *names;   /* how usage shows the names: "[dev] NAME" */
+	const char *names; /* how usage shows the names: "[dev] NAME" */
 	/* Takes one device name into dst; returns where its per_dev words go, or
 	 * NULL with a failure on record. NULL when the command takes no names. */
 	void *(*name)(void *dst, const char *name);
 	const char *positional; /* usage of further bare words, which name() takes, or NULL */
-	const char *tail;    /* usage after the words: "-- COMMAND [ARG...]", or NULL */
+	const char *tail;	/* usage after the words: "-- COMMAND [ARG...]", or NULL */
 };
 
 /* Fills dst (and dev, for per_dev words before the first name) from argv,
@@ -52,15 +52,10 @@ const struct args_word *args_find(const struct args_spec *spec, const char *text
 bool args_choice(const char *value, const char *text);
 
 /* Values. Each stores the type that its comment names. */
-args_value args_str;      /* const char *: any text that is not empty */
-args_value args_mac;      /* struct mac: a unicast Ethernet address */
-args_value args_mtu;      /* uint32_t: 68 to 65535 */
-args_value args_ifname;   /* const char *: a name that the kernel could have */
-
-struct mac {
-	bool set;
-	uint8_t b[6];
-};
+args_value args_str;	/* const char *: any text that is not empty */
+args_value args_mac;	/* struct mac: a unicast Ethernet address */
+args_value args_mtu;	/* uint32_t: 68 to 65535 */
+args_value args_ifname; /* const char *: a name that the kernel could have */
 
 /* Parses a decimal number between min and max, digits only. Returns 0 or
  * -1 without a failure on record. */

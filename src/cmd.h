@@ -13,8 +13,8 @@
 struct ctx {
 	enum out_style style;
 	bool details;
-	char **argv;          /* main's */
-	int origin;           /* the caller's network namespace when -n was given, else -1 */
+	char **argv;	      /* main's */
+	int origin;	      /* the caller's network namespace when -n was given, else -1 */
 	struct dev_home home; /* where the devices are */
 };
 

@@ -4,6 +4,7 @@
 
 #include "cmd.h"
 #include "fail.h"
+#include "lifeline.h"
 #include "plan.h"
 #include "tapfd.h"
 
@@ -24,12 +25,14 @@ static void *take_name(void *dst, const char *name)
 	return create;
 }
 
+/* clang-format off */
 static const struct args_word words[] = {
 	PLAN_WORDS(offsetof(struct create, want)),
 	PLAN_OWNER(offsetof(struct create, want)),
-	{ "up", NULL, NULL, offsetof(struct create, up), true, 0,
-	  "bring it up at once; else open-exec does", NULL },
+	{ .name = "up", .per_dev = true, .offset = offsetof(struct create, up),
+	  .help = "bring it up at once; else open-exec does" },
 };
+/* clang-format on */
 
 static int own_node(struct ctx *ctx, const struct dev_plan *plan, const struct dev *dev)
 {
@@ -43,6 +46,22 @@ static int own_node(struct ctx *ctx, const struct dev_plan *plan, const struct d
 	return tapfd_chown_node(number, dev->ifindex, plan->owner, plan->owner_group);
 }
 
+/* Under the lock on its name, which lifeline devices share; a device of ours that
+ * is on its way out, or was left behind, does not stand in the way. */
+static int make(struct dev_home *home, const struct dev_plan *plan, struct dev *dev, int *fd)
+{
+	auto_close int lock = lifeline_lock_name(plan->name);
+
+	if (lock < 0 || lifeline_check_name(home, plan->name) < 0)
+		return fail_code();
+	for (unsigned tries = 0;; tries++) {
+		if (dev_make(&home->nl, NULL, plan, dev, fd) == 0)
+			return 0;
+		if (!lifeline_clear_way(home, plan, tries))
+			return dev_explain_make(&home->nl, plan);
+	}
+}
+
 static int finish(struct ctx *ctx, const struct create *create, const struct dev_plan *plan,
 		  const struct dev *dev)
 {
@@ -51,8 +70,16 @@ static int finish(struct ctx *ctx, const struct create *create, const struct dev
 
 	if (owned && dev_has_node(dev) && own_node(ctx, plan, dev) < 0)
 		return fail_code();
-	if (create->up && dev_change(&ctx->home.nl, dev, &up) < 0)
-		return dev_explain_up(&ctx->home.nl, dev);
+	for (unsigned tries = 0; create->up; tries++) {
+		if (dev_change(&ctx->home.nl, dev, &up) == 0) {
+			if (plan->link && !(plan->link->flags & IFF_UP))
+				warn("%s is down, and so %s has no link: 'ip link set %s up'",
+				     plan->link->name, dev->name, plan->link->name);
+			return 0;
+		}
+		if (!lifeline_clear_way(&ctx->home, plan, tries))
+			return dev_explain_up(&ctx->home.nl, dev);
+	}
 	return 0;
 }
 
@@ -89,8 +116,8 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	if (plan_of(&ctx->home.nl, &create.want, &plan, &link) < 0)
 		return fail_code();
 	plan.persist = true;
-	if (dev_make(&ctx->home.nl, NULL, &plan, &dev, &fd) < 0)
-		return dev_explain_make(&ctx->home.nl, &plan);
+	if (make(&ctx->home, &plan, &dev, &fd) < 0)
+		return fail_code();
 	if (finish(ctx, &create, &plan, &dev) == 0 && tell(ctx, &create, &dev) == 0)
 		return 0;
 	dev_delete(&ctx->home.nl, &dev);
@@ -99,13 +126,14 @@ static int run(struct ctx *ctx, int argc, char **argv)
 
 const struct cmd cmd_create = {
 	.name = "create",
-	.aliases = { "add" },
+	.aliases = {"add"},
 	.help = "make a macvtap or a tap",
-	.spec = {
-		.words = words,
-		.n = ARRAY_SIZE(words),
-		.names = "[dev] NAME",
-		.name = take_name,
-	},
+	.spec =
+		{
+			.words = words,
+			.n = ARRAY_SIZE(words),
+			.names = "[dev] NAME",
+			.name = take_name,
+		},
 	.run = run,
 };

@@ -10,7 +10,6 @@
 #include "cmd.h"
 #include "fail.h"
 #include "lifeline.h"
-#include "tapfd.h"
 
 /* In linux/if.h, which cannot stand beside net/if.h. */
 #define FLAG_LOWER_UP (1U << 16)
@@ -26,12 +25,16 @@ struct list {
 	const char *type;
 	const char *link;
 	enum dev_mode mode;
+	bool orphaned; /* only these */
 
 	struct ctx *ctx;
 	struct out out;
-	struct nl ask;      /* a second socket, for questions during a dump */
-	int link_index;     /* of link */
-	int *shown;         /* what an interrupted dump had shown already */
+	struct dev_home home; /* with a socket of its own, for questions during a dump */
+	int link_index;	      /* of link */
+	struct shown {	      /* what an interrupted dump had shown already */
+		int ifindex;
+		int32_t netnsid;
+	} * shown;
 	size_t n_shown;
 };
 
@@ -47,20 +50,26 @@ static void *take_name(void *dst, const char *name)
 	return list;
 }
 
+/* clang-format off */
 static const struct args_word words[] = {
-	{ "type", "{macvtap|tap}", args_str, offsetof(struct list, type), false, 0,
-	  "only this kind", NULL },
-	{ "link", "DEV", args_ifname, offsetof(struct list, link), false, 0,
-	  "only devices on this lower device or bridge", "master" },
-	{ "mode", "{private|vepa|bridge|passthru|source}", dev_mode_value,
-	  offsetof(struct list, mode), false, 0, "only devices in this mode", NULL },
+	{ .name = "type", .value = "{macvtap|tap}", .parse = args_str,
+	  .offset = offsetof(struct list, type), .help = "only this kind" },
+	{ .name = "link", .alias = "master", .value = "DEV", .parse = args_ifname,
+	  .offset = offsetof(struct list, link),
+	  .help = "only devices on this lower device or bridge" },
+	{ .name = "mode", .value = "{private|vepa|bridge|passthru|source}",
+	  .parse = dev_mode_value, .offset = offsetof(struct list, mode),
+	  .help = "only devices in this mode" },
+	{ .name = "orphaned", .offset = offsetof(struct list, orphaned),
+	  .help = "only devices of vnetctl's that outlived their VM and their watcher" },
 };
+/* clang-format on */
 
 static const char *name_of(struct list *list, int ifindex, int32_t netnsid, struct dev *dev)
 {
 	if (!ifindex)
 		return NULL;
-	if (dev_get_index(&list->ask, netnsid, ifindex, dev) == 0)
+	if (dev_get_index(&list->home.nl, netnsid, ifindex, dev) == 0)
 		return dev->name;
 	fail_clear();
 	return NULL;
@@ -68,7 +77,7 @@ static const char *name_of(struct list *list, int ifindex, int32_t netnsid, stru
 
 static const char *operstate(const struct dev *dev)
 {
-	static const char *const states[] = { "UNKNOWN", "NOTPRESENT", "DOWN",   "LOWERLAYERDOWN",
+	static const char *const states[] = { "UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN",
 					      "TESTING", "DORMANT",    "UP" };
 
 	return dev->operstate < ARRAY_SIZE(states) ? states[dev->operstate] : "UNKNOWN";
@@ -81,15 +90,24 @@ static void show_flags(struct out *o, unsigned flags)
 		unsigned bit;
 		const char *word;
 	} words_of[] = {
-		{ IFF_LOOPBACK, "LOOPBACK" },     { IFF_BROADCAST, "BROADCAST" },
-		{ IFF_POINTOPOINT, "POINTOPOINT" }, { IFF_MULTICAST, "MULTICAST" },
-		{ IFF_NOARP, "NOARP" },           { IFF_ALLMULTI, "ALLMULTI" },
-		{ IFF_PROMISC, "PROMISC" },       { IFF_MASTER, "MASTER" },
-		{ IFF_SLAVE, "SLAVE" },           { IFF_DEBUG, "DEBUG" },
-		{ IFF_DYNAMIC, "DYNAMIC" },       { IFF_AUTOMEDIA, "AUTOMEDIA" },
-		{ IFF_PORTSEL, "PORTSEL" },       { IFF_NOTRAILERS, "NOTRAILERS" },
-		{ IFF_UP, "UP" },                 { FLAG_LOWER_UP, "LOWER_UP" },
-		{ FLAG_DORMANT, "DORMANT" },       { FLAG_ECHO, "ECHO" },
+		{ IFF_LOOPBACK, "LOOPBACK" },
+		{ IFF_BROADCAST, "BROADCAST" },
+		{ IFF_POINTOPOINT, "POINTOPOINT" },
+		{ IFF_MULTICAST, "MULTICAST" },
+		{ IFF_NOARP, "NOARP" },
+		{ IFF_ALLMULTI, "ALLMULTI" },
+		{ IFF_PROMISC, "PROMISC" },
+		{ IFF_MASTER, "MASTER" },
+		{ IFF_SLAVE, "SLAVE" },
+		{ IFF_DEBUG, "DEBUG" },
+		{ IFF_DYNAMIC, "DYNAMIC" },
+		{ IFF_AUTOMEDIA, "AUTOMEDIA" },
+		{ IFF_PORTSEL, "PORTSEL" },
+		{ IFF_NOTRAILERS, "NOTRAILERS" },
+		{ IFF_UP, "UP" },
+		{ FLAG_LOWER_UP, "LOWER_UP" },
+		{ FLAG_DORMANT, "DORMANT" },
+		{ FLAG_ECHO, "ECHO" },
 	};
 
 	out_list(o, "flags");
@@ -113,8 +131,7 @@ static const char *group_text(const struct dev *dev, char text[16])
 static const char *owner_text(const struct dev *dev, char text[96])
 {
 	const struct passwd *pw = dev->owner != (uid_t)-1 ? getpwuid(dev->owner) : NULL;
-	const struct group *gr =
-		dev->owner_group != (gid_t)-1 ? getgrgid(dev->owner_group) : NULL;
+	const struct group *gr = dev->owner_group != (gid_t)-1 ? getgrgid(dev->owner_group) : NULL;
 	int n = 0;
 
 	if (dev->owner == (uid_t)-1 && dev->owner_group == (gid_t)-1)
@@ -134,9 +151,11 @@ static const char *owner_text(const struct dev *dev, char text[96])
 
 static const char *lifetime(struct list *list, const struct dev *dev)
 {
+	if (dev->netnsid >= 0)
+		return "fd";
 	if (!dev_has_node(dev))
 		return dev->persist ? "persistent" : "fd";
-	return lifeline_is_mark(&list->ctx->home, dev->group) ? "watched" : "persistent";
+	return lifeline_is_mark(&list->home, dev->group) ? "watched" : "persistent";
 }
 
 static void show_altname(const char *altname, void *arg)
@@ -146,19 +165,23 @@ static void show_altname(const char *altname, void *arg)
 	out_item(&list->out, altname);
 }
 
+/* A device inside a lifeline is seen from there, if somebody holds it open for
+ * us to enter; then that is how an admin gets in, too. */
 static void show_node(struct list *list, const struct dev *dev)
 {
-	auto_close int id = -1;
+	char text[64];
 	dev_t number;
-	char text[32];
+	bool known;
 
 	if (!dev_has_node(dev))
 		return;
-	id = dev_node_id(&list->ctx->home, dev);
-	if (id < 0 || !tapfd_node_number(id, &number)) {
-		fail_clear();
+	fail_hold();
+	known = lifeline_node(&list->home, dev, &number, text) == 0;
+	fail_release();
+	if (!known)
 		return;
-	}
+	if (dev->netnsid >= 0)
+		out_str(&list->out, "netns", text);
 	snprintf(text, sizeof(text), "%u:%u", major(number), minor(number));
 	out_str(&list->out, "node", text);
 }
@@ -173,7 +196,10 @@ static void show_details(struct list *list, const struct dev *dev)
 	show_flags(o, dev->flags);
 	out_num(o, "txqlen", dev->txqlen);
 	out_str(o, "group", group_text(dev, text));
-	out_num(o, "queues", dev_has_node(dev) ? dev->tx_queues : dev->multi_queue ? dev->tap_queues : 1);
+	out_num(o, "queues",
+		dev_has_node(dev) ? dev->tx_queues :
+		dev->multi_queue  ? dev->tap_queues :
+				    1);
 	if (!dev_has_node(dev)) {
 		out_bool(o, "persist", dev->persist);
 		out_bool(o, "vnet_hdr", dev->vnet_hdr);
@@ -191,15 +217,15 @@ static void show_details(struct list *list, const struct dev *dev)
 	}
 }
 
-static void show(struct list *list, const struct dev *dev)
+static void show(struct list *list, const struct dev *dev, bool orphaned)
 {
 	const char *link, *master;
 	struct out *o = &list->out;
 	struct dev lower, bridge;
 	char mac[18];
 
-	link = dev->link_netnsid >= 0 ? name_of(list, dev->link, dev->link_netnsid, &lower) :
-					name_of(list, dev->link, -1, &lower);
+	/* From inside a lifeline the lower device is "elsewhere", which is home. */
+	link = name_of(list, dev->link, dev->netnsid >= 0 ? -1 : dev->link_netnsid, &lower);
 	master = name_of(list, dev->master, -1, &bridge);
 	out_row(o, "ifname", dev->name);
 	out_str(o, "operstate", operstate(dev));
@@ -208,7 +234,7 @@ static void show(struct list *list, const struct dev *dev)
 		out_str(o, "link", link ? link : master);
 	} else {
 		out_str(o, "link", link);
-		if (dev->link_netnsid >= 0)
+		if (dev->link_netnsid >= 0 && dev->netnsid < 0)
 			out_num(o, "link_netnsid", dev->link_netnsid);
 		out_str(o, "master", master);
 	}
@@ -228,6 +254,9 @@ static void show(struct list *list, const struct dev *dev)
 	out_num(o, "mtu", dev->mtu);
 	out_str(o, "lifetime", lifetime(list, dev));
 	out_bool(o, "made", dev->altname[0]);
+	out_bool(o, "orphaned", orphaned);
+	if (dev->netnsid >= 0)
+		out_num(o, "netnsid", dev->netnsid);
 	if (list->ctx->details)
 		show_details(list, dev);
 	out_row_end(o);
@@ -252,10 +281,11 @@ static bool wanted(struct list *list, const struct dev *dev)
 	return !list->mode || list->mode == dev->mode;
 }
 
-static bool shown_before(struct list *list, int ifindex)
+static bool shown_before(struct list *list, const struct dev *dev)
 {
 	for (size_t i = 0; i < list->n_shown; i++) {
-		if (list->shown[i] == ifindex)
+		if (list->shown[i].ifindex == dev->ifindex &&
+		    list->shown[i].netnsid == dev->netnsid)
 			return true;
 	}
 	return false;
@@ -264,16 +294,22 @@ static bool shown_before(struct list *list, int ifindex)
 static int show_if_wanted(const struct dev *dev, void *arg)
 {
 	struct list *list = arg;
-	int *more;
+	struct shown *more;
+	int orphaned;
 
-	if (!wanted(list, dev) || shown_before(list, dev->ifindex))
+	if (!wanted(list, dev) || shown_before(list, dev))
 		return 0;
-	show(list, dev);
+	orphaned = lifeline_is_orphan(&list->home, dev);
+	if (orphaned < 0)
+		return orphaned;
+	if (list->orphaned && !orphaned)
+		return 0;
+	show(list, dev, orphaned);
 	more = realloc(list->shown, (list->n_shown + 1) * sizeof(*more));
 	if (!more)
 		return fail_errno(ENOMEM, NULL, "cannot list devices");
 	list->shown = more;
-	more[list->n_shown++] = dev->ifindex;
+	more[list->n_shown++] = (struct shown){ dev->ifindex, dev->netnsid };
 	return 0;
 }
 
@@ -288,7 +324,7 @@ static int find_link(struct list *list)
 
 	if (!list->link)
 		return 0;
-	if (dev_get(&list->ctx->home.nl, list->link, &link) < 0)
+	if (dev_get(&list->ctx->home.nl, -1, list->link, &link) < 0)
 		return fail_code();
 	list->link_index = link.ifindex;
 	return 0;
@@ -302,7 +338,7 @@ static int check_names(struct list *list)
 	for (size_t i = 0; i < list->n_names; i++) {
 		if (list->found[i / 32] >> i % 32 & 1)
 			continue;
-		if (dev_get_ours(&list->ctx->home.nl, list->names[i], &dev) < 0)
+		if (lifeline_lookup(&list->ctx->home, list->names[i], &dev) < 0)
 			return fail_code();
 	}
 	return 0;
@@ -311,7 +347,7 @@ static int check_names(struct list *list)
 static int run(struct ctx *ctx, int argc, char **argv)
 {
 	static const unsigned widths[] = { 16, 15, 8, 16, 9, 0 };
-	struct list list = { .ctx = ctx, .ask = NL_INIT };
+	struct list list = { .ctx = ctx, .home = DEV_HOME_INIT };
 	int r;
 
 	r = args_parse(&cmd_list.spec, "list", argc, argv, &list, NULL);
@@ -320,28 +356,31 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	if (find_link(&list) < 0)
 		return fail_code();
 	out_begin(&list.out, ctx->style, widths);
-	r = nl_open(&list.ask);
+	r = dev_home_open(&list.home);
 	if (r == 0)
 		r = dev_each(&ctx->home.nl, "macvtap", -1, show_if_wanted, again, &list);
 	if (r == 0)
 		r = dev_each(&ctx->home.nl, "tun", -1, show_if_wanted, again, &list);
 	if (r == 0)
+		r = lifeline_each(&ctx->home, show_if_wanted, again, &list);
+	if (r == 0)
 		check_names(&list);
 	out_end(&list.out);
-	nl_close(&list.ask);
+	dev_home_close(&list.home);
 	free(list.shown);
 	return fail_code();
 }
 
 const struct cmd cmd_list = {
 	.name = "list",
-	.aliases = { "show", "ls" },
+	.aliases = {"show", "ls"},
 	.help = "show devices",
-	.spec = {
-		.words = words,
-		.n = ARRAY_SIZE(words),
-		.names = "[ [dev] NAME... ]",
-		.name = take_name,
-	},
+	.spec =
+		{
+			.words = words,
+			.n = ARRAY_SIZE(words),
+			.names = "[ [dev] NAME... ]",
+			.name = take_name,
+		},
 	.run = run,
 };

@@ -2,6 +2,8 @@
 /* mode: print or switch whom a live device may talk to. */
 #include "cmd.h"
 #include "fail.h"
+#include "lifeline.h"
+#include "netns.h"
 
 struct mode {
 	const char *name;
@@ -38,6 +40,25 @@ static int tell(struct ctx *ctx, const struct dev *dev)
 	return out_plain_end();
 }
 
+/* The kernel changes a link only for a socket of the link's own namespace. */
+static int set(struct dev_home *home, const struct dev *dev, enum dev_mode mode)
+{
+	auto_nl struct nl inside = NL_INIT;
+	auto_close int nsfd = -1;
+	char path[64];
+	int r;
+
+	if (dev->netnsid < 0)
+		return dev_set_mode(&home->nl, dev, mode);
+	nsfd = lifeline_open(home, dev->netnsid, path);
+	if (nsfd < 0 || netns_enter(nsfd) < 0)
+		return fail_code();
+	r = nl_open(&inside);
+	if (netns_enter(home->nsfd) < 0 || r < 0)
+		return fail_code();
+	return dev_set_mode(&inside, dev, mode);
+}
+
 static int run(struct ctx *ctx, int argc, char **argv)
 {
 	struct mode mode = { 0 };
@@ -50,7 +71,7 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		return r;
 	if (!mode.name)
 		return fail_usage("mode: which device? 'vnetctl mode NAME [MODE]'");
-	if (dev_get_ours(&ctx->home.nl, mode.name, &dev) < 0)
+	if (lifeline_lookup(&ctx->home, mode.name, &dev) < 0)
 		return fail_code();
 	if (!mode.mode)
 		return tell(ctx, &dev);
@@ -60,16 +81,17 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	if (flaw)
 		return fail_refuse("cannot set mode %s of %s: %s", dev_mode_word(mode.mode),
 				   dev.name, flaw);
-	return dev_set_mode(&ctx->home.nl, &dev, mode.mode);
+	return set(&ctx->home, &dev, mode.mode);
 }
 
 const struct cmd cmd_mode = {
 	.name = "mode",
 	.help = "print or switch the mode of a device",
-	.spec = {
-		.names = "[dev] NAME",
-		.name = take_name,
-		.positional = "[{private|vepa|bridge|passthru|source}]",
-	},
+	.spec =
+		{
+			.names = "[dev] NAME",
+			.name = take_name,
+			.positional = "[{private|vepa|bridge|passthru|source}]",
+		},
 	.run = run,
 };

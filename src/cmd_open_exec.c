@@ -24,6 +24,7 @@ struct request {
 	struct plan_words want;
 	enum lifetime lifetime;
 	enum expand_args args;
+	bool share;
 	int argc; /* COMMAND */
 	char **argv;
 };
@@ -32,14 +33,18 @@ struct request {
 struct job {
 	struct ctx *ctx;
 	struct request req;
+	struct dev_plan plan; /* with plan.kind set, the device is being made */
+	struct dev link;
 	struct dev dev;
+	struct dev_home *at;	/* where the device is: home, or inside */
+	struct dev_home inside; /* the lifeline, when the device lives in it */
 	enum lifetime lifetime;
-	bool made;       /* by us, just now */
-	bool changed;    /* up and mark have been sent */
+	bool made;    /* by us, just now */
+	bool changed; /* up and mark have been sent */
 	bool unpersisted;
-	int fd;          /* the queue for COMMAND */
-	int id;          /* the macvtap's node */
-	int arm;         /* the watcher's orders */
+	int fd;	 /* the queue for COMMAND */
+	int id;	 /* the macvtap's node */
+	int arm; /* the watcher's orders */
 	struct lifeline ll;
 };
 
@@ -57,8 +62,9 @@ static void *take_name(void *dst, const char *name)
 
 static int take_lifetime(const char *word, const char *text, void *field)
 {
-	static const char *const names[] = { [LIFE_FD] = "fd", [LIFE_WATCHED] = "watched",
-					     [LIFE_PERSISTENT] = "persistent" };
+	static const char *const names[] = {
+		[LIFE_FD] = "fd", [LIFE_WATCHED] = "watched", [LIFE_PERSISTENT] = "persistent"
+	};
 
 	for (size_t i = LIFE_FD; i < ARRAY_SIZE(names); i++) {
 		if (streq(names[i], text)) {
@@ -71,8 +77,9 @@ static int take_lifetime(const char *word, const char *text, void *field)
 
 static int take_args(const char *word, const char *text, void *field)
 {
-	static const char *const names[] = { [EXPAND_NET] = "net", [EXPAND_NETDEV] = "netdev",
-					     [EXPAND_NONE] = "none" };
+	static const char *const names[] = {
+		[EXPAND_NET] = "net", [EXPAND_NETDEV] = "netdev", [EXPAND_NONE] = "none"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (streq(names[i], text)) {
@@ -83,13 +90,18 @@ static int take_args(const char *word, const char *text, void *field)
 	return fail_usage("%s '%s' is not known: one of net, netdev, none", word, text);
 }
 
+/* clang-format off */
 static const struct args_word words[] = {
 	PLAN_WORDS(offsetof(struct request, want)),
-	{ "lifetime", "{fd|watched|persistent}", take_lifetime, offsetof(struct request, lifetime),
-	  false, 0, "what ends the device", NULL },
-	{ "args", "{net|netdev|none}", take_args, offsetof(struct request, args), false, 0,
-	  "what is appended to COMMAND when it has no placeholder", NULL },
+	{ .name = "lifetime", .value = "{fd|watched|persistent}", .parse = take_lifetime,
+	  .offset = offsetof(struct request, lifetime), .help = "what ends the device" },
+	{ .name = "share", .per_dev = true, .offset = offsetof(struct request, share),
+	  .help = "open it though somebody holds it: both then get a part of the traffic" },
+	{ .name = "args", .value = "{net|netdev|none}", .parse = take_args,
+	  .offset = offsetof(struct request, args),
+	  .help = "what is appended to COMMAND when it has no placeholder" },
 };
+/* clang-format on */
 
 static int parse(int argc, char **argv, struct request *req)
 {
@@ -98,7 +110,8 @@ static int parse(int argc, char **argv, struct request *req)
 	if (used < 0)
 		return used;
 	if (!req->want.name)
-		return fail_usage("open-exec: which device? 'vnetctl open-exec NAME ... -- COMMAND'");
+		return fail_usage(
+			"open-exec: which device? 'vnetctl open-exec NAME ... -- COMMAND'");
 	if (used == 0 || !streq(argv[used - 1], "--") || used == argc)
 		return fail_usage("open-exec: which COMMAND? Put it after '--'");
 	req->argc = argc - used;
@@ -115,62 +128,59 @@ static int settle_lifetime(struct job *job, const struct dev_kind *kind, bool ou
 	if (tap && asked == LIFE_WATCHED)
 		return fail_usage("open-exec: a tap needs no watcher: lifetime fd, which is its "
 				  "default, removes it with the last descriptor");
-	if (!tap && asked == LIFE_FD)
-		return fail_usage("open-exec: lifetime fd is for taps: a macvtap has watched");
-	job->lifetime = asked;
-	if (asked == LIFE_DEFAULT)
+	if (!tap && asked == LIFE_FD && !job->plan.kind)
+		return fail_usage("open-exec: lifetime fd is for a macvtap that open-exec makes: "
+				  "%s exists already, and can have watched",
+				  job->dev.name);
+	/* A guest more must not decide when the device of the first one goes. */
+	if (job->req.share && asked != LIFE_DEFAULT)
+		return fail_usage(
+			"open-exec: 'lifetime' does not go with 'share': the device's life "
+			"stays what it is");
+	job->lifetime = job->req.share ? LIFE_PERSISTENT : asked;
+	if (job->lifetime == LIFE_DEFAULT)
 		job->lifetime = !ours ? LIFE_PERSISTENT : tap ? LIFE_FD : LIFE_WATCHED;
 	return 0;
 }
 
-static int make(struct job *job)
+/* True when the device lives in the lifeline. */
+static bool is_inside(const struct job *job)
 {
-	struct dev_home *home = &job->ctx->home;
-	struct dev_plan plan;
-	struct dev link;
+	return job->at == &job->inside;
+}
 
-	if (plan_of(&home->nl, &job->req.want, &plan, &link) < 0 ||
-	    settle_lifetime(job, plan.kind, true) < 0)
+static int open_inside(struct job *job)
+{
+	if (lifeline_new(&job->ctx->home, job->plan.name, &job->ll) < 0 ||
+	    netns_enter(job->ll.nsfd) < 0 || dev_home_open(&job->inside) < 0)
 		return fail_code();
-	if (job->lifetime == LIFE_WATCHED) {
-		if (lifeline_new(home, &job->ll) < 0)
-			return fail_code();
-		plan.group = job->ll.mark;
-	}
-	plan.persist = job->lifetime == LIFE_PERSISTENT;
-	if (dev_make(&home->nl, NULL, &plan, &job->dev, &job->fd) < 0)
-		return dev_explain_make(&home->nl, &plan);
-	job->made = true;
+	job->plan.nsfd = job->ll.nsfd;
+	job->at = &job->inside;
 	return 0;
 }
 
-static int find(struct job *job)
+static int open_lifeline(struct job *job)
 {
-	struct dev_home *home = &job->ctx->home;
-	const char *name = job->req.want.name;
-
-	if (dev_get_ours(&home->nl, name, &job->dev) < 0) {
-		if (fail_errnum() == ENODEV)
-			fail_hint("to make it on the way, say at least 'type tap' or 'link DEV'");
+	if (lifeline_new(&job->ctx->home, NULL, &job->ll) < 0)
 		return fail_code();
-	}
-	if (settle_lifetime(job, job->dev.kind, job->dev.altname[0]) < 0)
-		return fail_code();
-	if (job->lifetime == LIFE_WATCHED && lifeline_new(home, &job->ll) < 0)
-		return fail_code();
-	/* Only what we made is ours to quieten. */
-	return job->dev.altname[0] ? dev_hush(&job->dev) : 0;
+	job->plan.group = job->ll.mark;
+	return 0;
 }
 
-/* The queue holds a reference on the namespace it is opened in: the lifeline. */
+/* A macvtap's queue holds a reference on the namespace it is opened in: the lifeline. */
 static int open_in_lifeline(struct job *job)
 {
-	int home = job->ctx->home.nsfd, fd;
+	int fd;
 
-	if (job->ll.nsfd >= 0 && netns_enter(job->ll.nsfd) < 0)
+	if (!dev_has_node(&job->dev))
+		return dev_open(&job->dev, -1);
+	job->id = dev_node_id(job->at, &job->dev);
+	if (job->id < 0)
+		return job->id;
+	if (job->ll.nsfd >= 0 && !is_inside(job) && netns_enter(job->ll.nsfd) < 0)
 		return fail_code();
 	fd = dev_open(&job->dev, job->id);
-	if (job->ll.nsfd >= 0 && netns_enter(home) < 0) {
+	if (job->ll.nsfd >= 0 && netns_enter(job->ctx->home.nsfd) < 0) {
 		util_close(&fd);
 		return fail_code();
 	}
@@ -179,14 +189,182 @@ static int open_in_lifeline(struct job *job)
 
 static int open_queue(struct job *job)
 {
-	if (dev_has_node(&job->dev)) {
-		job->id = dev_node_id(&job->ctx->home, &job->dev);
-		if (job->id < 0)
-			return job->id;
-	}
 	if (job->fd < 0)
 		job->fd = open_in_lifeline(job);
 	return job->fd < 0 ? job->fd : 0;
+}
+
+/* Up is up only as far as the lower device is. */
+static void warn_if_down(struct job *job)
+{
+	if (job->link.ifindex && !(job->link.flags & IFF_UP))
+		warn("%s is down, and so %s has no link: 'ip link set %s up'", job->link.name,
+		     job->dev.name, job->link.name);
+}
+
+/* Another number for each try: the kernel cannot choose one among lifelines. */
+static int next_name(struct job *job, unsigned n, char name[IFNAMSIZ])
+{
+	const char *pattern = job->req.want.name, *at = strstr(pattern, "%d");
+	int len = snprintf(name, IFNAMSIZ, "%.*s%u%s", (int)(at - pattern), pattern, n, at + 2);
+
+	if (len >= IFNAMSIZ)
+		return fail_errno(ENFILE, NULL, "cannot find a free name for %s", pattern);
+	job->plan.name = name;
+	return 0;
+}
+
+static bool is_inside_wanted(const struct job *job)
+{
+	return job->lifetime == LIFE_FD && streq(dev_kind_word(job->plan.kind), "macvtap");
+}
+
+/* The kernel sees no clash between home and lifelines: we do, under the lock. */
+static int check_name(struct job *job)
+{
+	struct dev dev;
+
+	if (lifeline_check_name(&job->ctx->home, job->plan.name) < 0)
+		return fail_code();
+	if (!is_inside_wanted(job))
+		return 0;
+	if (dev_get(&job->ctx->home.nl, -1, job->plan.name, &dev) == 0)
+		return fail_errno(EEXIST, NULL, "cannot create macvtap %s on %s", job->plan.name,
+				  job->link.name);
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_clear();
+	return 0;
+}
+
+/* One try; whatever it did before it failed is undone. */
+static int try_to_make(struct job *job)
+{
+	struct dev_home *home = &job->ctx->home;
+	auto_close int lock = lifeline_lock_name(job->plan.name);
+	struct nl *inner;
+	int r;
+
+	if (lock < 0 || check_name(job) < 0)
+		return fail_code();
+	if (is_inside_wanted(job))
+		r = open_inside(job);
+	else
+		r = job->lifetime == LIFE_WATCHED ? open_lifeline(job) : 0;
+	inner = is_inside(job) ? &job->inside.nl : NULL;
+	if (r == 0)
+		r = dev_make(&home->nl, inner, &job->plan, &job->dev, &job->fd);
+	if (r == 0) {
+		job->made = true;
+		return open_queue(job);
+	}
+	if (is_inside(job) || job->ll.nsfd >= 0)
+		netns_enter(home->nsfd);
+	job->at = home;
+	dev_home_close(&job->inside);
+	lifeline_close(&job->ll);
+	return r;
+}
+
+static int make(struct job *job)
+{
+	struct dev_home *home = &job->ctx->home;
+	char name[IFNAMSIZ];
+	bool count;
+
+	if (plan_of(&home->nl, &job->req.want, &job->plan, &job->link) < 0 ||
+	    settle_lifetime(job, job->plan.kind, true) < 0)
+		return fail_code();
+	job->plan.persist = job->lifetime == LIFE_PERSISTENT;
+	count = is_inside_wanted(job) && strchr(job->plan.name, '%');
+	for (unsigned n = 0; count; n++) {
+		if (next_name(job, n, name) < 0)
+			return fail_code();
+		if (try_to_make(job) == 0)
+			return 0;
+		if (fail_errnum() != EEXIST)
+			return dev_explain_make(&home->nl, &job->plan);
+		fail_clear();
+	}
+	for (unsigned tries = 0;; tries++) {
+		if (try_to_make(job) == 0)
+			return 0;
+		if (job->made || !lifeline_clear_way(home, &job->plan, tries))
+			return job->made ? fail_code() : dev_explain_make(&home->nl, &job->plan);
+	}
+}
+
+/* A second reader silently takes part of the guest's traffic. */
+static int refuse_held(struct job *job)
+{
+	struct holder holder;
+	int held;
+
+	if (job->req.share)
+		return 0;
+	held = lifeline_held(&job->ctx->home, &job->dev, &holder);
+	if (held <= 0)
+		return held;
+	fail_errno(EBUSY, NULL, "cannot open %s", job->dev.name);
+	lifeline_explain_held(&holder);
+	return fail_hint("'share' opens it all the same");
+}
+
+static int find(struct job *job)
+{
+	struct dev_home *home = &job->ctx->home;
+	const char *name = job->req.want.name;
+
+	if (lifeline_lookup(home, name, &job->dev) < 0) {
+		if (fail_errnum() == ENODEV)
+			fail_hint("to make it on the way, say at least 'type tap' or 'link DEV'");
+		return fail_code();
+	}
+	if (job->dev.netnsid >= 0 && job->req.share)
+		return fail_refuse("cannot open %s: it lives in a namespace of its own and cannot "
+				   "be shared",
+				   job->dev.name);
+	return settle_lifetime(job, job->dev.kind, job->dev.altname[0]);
+}
+
+/* For the warning only. */
+static void find_link(struct job *job)
+{
+	int link = job->dev.link ? job->dev.link : job->dev.master;
+
+	if (link && job->dev.link_netnsid < 0 &&
+	    dev_get_index(&job->ctx->home.nl, -1, link, &job->link) < 0)
+		fail_clear();
+}
+
+/* From the look at the holders until we are one of them nobody else may look. */
+static int take(struct job *job)
+{
+	struct dev_home *home = &job->ctx->home;
+	auto_close int lock = -1;
+
+	if (find(job) < 0)
+		return fail_code();
+	lock = netns_lock(UINT64_C(2) << 32 | (uint32_t)job->dev.ifindex);
+	if (lock < 0 || refuse_held(job) < 0)
+		return fail_code();
+	if (job->lifetime == LIFE_WATCHED && lifeline_new(home, NULL, &job->ll) < 0)
+		return fail_code();
+	/* Only what we made is ours to quieten. */
+	if (job->dev.altname[0] && dev_hush(&job->dev) < 0)
+		return fail_code();
+	find_link(job);
+	if (open_queue(job) == 0)
+		return 0;
+	if (fail_errnum() == EBUSY && !dev_has_node(&job->dev)) {
+		struct holder holder = { 0 };
+
+		fail_hold();
+		lifeline_holder(home, &job->dev, &holder);
+		fail_release();
+		lifeline_explain_held(&holder);
+	}
+	return fail_code();
 }
 
 static int start_watcher(struct job *job)
@@ -209,14 +387,15 @@ static int check_mac(struct job *job)
 
 	if (!job->made || dev_has_node(&job->dev))
 		return 0;
-	if (dev_get_index(&job->ctx->home.nl, -1, job->dev.ifindex, &now) < 0)
+	if (dev_get_index(&job->at->nl, -1, job->dev.ifindex, &now) < 0)
 		return fail_code();
 	if (!memcmp(now.address, job->dev.address, 6))
 		return 0;
 	return tapfd_set_mac(job->fd, job->dev.name, job->dev.address);
 }
 
-static int settle(struct job *job)
+/* The last change: up, and the mark with it, in one send. */
+static int bring_up(struct job *job)
 {
 	const struct dev_change change = {
 		.set_up = true,
@@ -225,13 +404,21 @@ static int settle(struct job *job)
 		.group = job->ll.mark,
 	};
 
-	if (check_mac(job) < 0)
-		return fail_code();
 	job->changed = true;
-	if (dev_change(&job->ctx->home.nl, &job->dev, &change) < 0)
-		return dev_explain_up(&job->ctx->home.nl, &job->dev);
-	if (change.set_group && lifeline_arm(job->arm, true) < 0)
+	for (unsigned tries = 0;; tries++) {
+		if (dev_change(&job->at->nl, &job->dev, &change) == 0)
+			break;
+		if (!job->made || !lifeline_clear_way(&job->ctx->home, &job->plan, tries))
+			return dev_explain_up(&job->ctx->home.nl, &job->dev);
+	}
+	return change.set_group ? lifeline_arm(job->arm, true) : 0;
+}
+
+static int settle(struct job *job)
+{
+	if (check_mac(job) < 0 || bring_up(job) < 0)
 		return fail_code();
+	warn_if_down(job);
 	if (job->lifetime == LIFE_FD && job->dev.persist) {
 		job->unpersisted = true;
 		return tapfd_set_persist(job->fd, false);
@@ -239,8 +426,7 @@ static int settle(struct job *job)
 	return 0;
 }
 
-/* Everything goes back to how it was; the failure on record stays. */
-static void undo(struct job *job)
+static void restore(struct job *job)
 {
 	const struct dev_change change = {
 		.set_up = !(job->dev.flags & IFF_UP),
@@ -248,19 +434,27 @@ static void undo(struct job *job)
 		.group = job->dev.group,
 	};
 
-	if (job->arm >= 0 && !job->made)
+	if (job->arm >= 0)
 		lifeline_arm(job->arm, false);
-	if (job->made && (job->lifetime != LIFE_FD)) {
-		dev_delete(&job->ctx->home.nl, &job->dev);
-	} else if (!job->made) {
-		if (job->unpersisted)
-			tapfd_set_persist(job->fd, true);
-		if (job->changed && (change.set_up || change.set_group))
-			dev_change(&job->ctx->home.nl, &job->dev, &change);
-	}
+	if (job->unpersisted)
+		tapfd_set_persist(job->fd, true);
+	if (job->changed && (change.set_up || change.set_group))
+		dev_change(&job->at->nl, &job->dev, &change);
+}
+
+/* Everything goes back to how it was; the failure on record stays. */
+static void undo(struct job *job)
+{
+	fail_hold();
+	if (job->made && (dev_has_node(&job->dev) || job->lifetime == LIFE_PERSISTENT))
+		dev_delete(&job->at->nl, &job->dev);
+	else if (!job->made)
+		restore(job);
+	fail_release();
 	util_close(&job->fd);
 	util_close(&job->id);
 	util_close(&job->arm);
+	dev_home_close(&job->inside);
 	lifeline_close(&job->ll);
 }
 
@@ -300,39 +494,51 @@ static char **prepare_command(struct job *job)
 	return argv;
 }
 
+static int hand_over(int fd)
+{
+	return fcntl(fd, F_SETFD, 0) < 0 ? fail_sys("cannot hand the descriptor over") : 0;
+}
+
 static int become(struct job *job, char **argv)
 {
 	int err;
 
 	if (job->ctx->origin >= 0 && netns_enter(job->ctx->origin) < 0)
 		return fail_code();
-	if (fcntl(job->fd, F_SETFD, 0) < 0)
-		return fail_sys("cannot hand the descriptor over");
+	if (hand_over(job->fd) < 0 || (is_inside(job) && hand_over(job->ll.nsfd) < 0))
+		return fail_code();
 	execvp(argv[0], argv);
 	err = errno;
 	fail_errno(err, NULL, "cannot run %s", argv[0]);
-	if (job->ctx->origin >= 0)
-		netns_enter(job->ctx->home.nsfd);
 	return err == ENOENT ? -127 : -126;
 }
 
 static int run(struct ctx *ctx, int argc, char **argv)
 {
-	struct job job = { .ctx = ctx, .fd = -1, .id = -1, .arm = -1, .ll = LIFELINE_INIT };
+	struct job job = {
+		.ctx = ctx,
+		.at = &ctx->home,
+		.inside = DEV_HOME_INIT,
+		.fd = -1,
+		.id = -1,
+		.arm = -1,
+		.ll = LIFELINE_INIT,
+	};
 	char **command;
 	int r;
 
 	r = parse(argc, argv, &job.req);
 	if (r < 0)
 		return r;
-	r = plan_wanted(&job.req.want) ? make(&job) : find(&job);
-	if (r == 0)
-		r = open_queue(&job);
+	if (job.req.share && plan_wanted(&job.req.want))
+		return fail_usage("open-exec: 'share' is for a device that exists: it does not go "
+				  "with words that make one");
+	r = plan_wanted(&job.req.want) ? make(&job) : take(&job);
 	if (r == 0)
 		r = start_watcher(&job);
 	if (r == 0) {
 		command = prepare_command(&job);
-		r = command ? settle(&job) : fail_code();
+		r = command ? settle(&job) : FAIL_SYS;
 		if (r == 0)
 			r = become(&job, command);
 	}
@@ -343,13 +549,14 @@ static int run(struct ctx *ctx, int argc, char **argv)
 const struct cmd cmd_open_exec = {
 	.name = "open-exec",
 	.help = "open a device, made on the way if need be, and exec COMMAND with it",
-	.spec = {
-		.words = words,
-		.n = ARRAY_SIZE(words),
-		.names = "[dev] NAME",
-		.name = take_name,
-		.tail = "-- COMMAND [ARG...]",
-	},
+	.spec =
+		{
+			.words = words,
+			.n = ARRAY_SIZE(words),
+			.names = "[dev] NAME",
+			.name = take_name,
+			.tail = "-- COMMAND [ARG...]",
+		},
 	.run = run,
 	.own_status = 125,
 };

@@ -25,7 +25,7 @@
 static const struct dev_kind *const kinds[] = { &dev_macvtap, &dev_tap };
 
 static const char *const mode_words[] = {
-	[MODE_PRIVATE] = "private", [MODE_VEPA] = "vepa",     [MODE_BRIDGE] = "bridge",
+	[MODE_PRIVATE] = "private",   [MODE_VEPA] = "vepa",	[MODE_BRIDGE] = "bridge",
 	[MODE_PASSTHRU] = "passthru", [MODE_SOURCE] = "source",
 };
 
@@ -170,7 +170,8 @@ static int new_mark(const struct mac *guest, char altname[DEV_ALTNAME])
 	if (getrandom(&tail, sizeof(tail), 0) != sizeof(tail))
 		return fail_sys("cannot get random bytes");
 	snprintf(altname, DEV_ALTNAME, "vnetctl-%u-%02x%02x%02x%02x%02x%02x-%08" PRIx32, getuid(),
-		 guest->b[0], guest->b[1], guest->b[2], guest->b[3], guest->b[4], guest->b[5], tail);
+		 guest->b[0], guest->b[1], guest->b[2], guest->b[3], guest->b[4], guest->b[5],
+		 tail);
 	return 0;
 }
 
@@ -345,19 +346,17 @@ static struct nlmsghdr *get_msg(struct nl *nl, int ifindex, int32_t netnsid)
 	return nlh;
 }
 
-int dev_get(struct nl *nl, const char *name, struct dev *dev)
+int dev_get(struct nl *nl, int32_t netnsid, const char *name, struct dev *dev)
 {
-	struct nlmsghdr *nlh = get_msg(nl, 0, -1);
-	struct get get = { dev, -1 };
+	struct nlmsghdr *nlh = get_msg(nl, 0, netnsid);
+	struct get get = { dev, netnsid };
 
 	mnl_attr_put_strz(nlh, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
 	return nl_talk(nl, store, &get, "cannot find %s", name);
 }
 
-int dev_get_ours(struct nl *nl, const char *name, struct dev *dev)
+int dev_check_kind(const struct dev *dev)
 {
-	if (dev_get(nl, name, dev) < 0)
-		return fail_code();
 	if (dev->kind)
 		return 0;
 	return fail_refuse("%s is no macvtap and no tap, but %s%s: vnetctl leaves it alone",
@@ -516,7 +515,7 @@ int dev_explain_make(struct nl *nl, const struct dev_plan *plan)
 		int code = fail_code();
 
 		/* The record stays: a failed look only leaves the hint out. */
-		if (dev_get(nl, plan->name, &dev) == 0)
+		if (dev_get(nl, -1, plan->name, &dev) == 0)
 			fail_hint("choose another name, or 'vnetctl destroy %s'", plan->name);
 		return code;
 	}
@@ -532,7 +531,8 @@ static int same_mac(const struct dev *other, void *arg)
 {
 	struct rival *rival = arg;
 
-	if (other->ifindex != rival->dev->ifindex && !memcmp(other->address, rival->dev->address, 6) &&
+	if (other->ifindex != rival->dev->ifindex &&
+	    !memcmp(other->address, rival->dev->address, 6) &&
 	    (other->link == rival->dev->link || other->ifindex == rival->dev->link))
 		memcpy(rival->name, other->name, IFNAMSIZ);
 	return 0;

@@ -24,7 +24,10 @@ struct dev_home {
 	int sysfs;   /* one mounted for it, -1 until somebody needs it */
 };
 
-#define DEV_HOME_INIT { .nl = NL_INIT, .nsfd = -1, .sysfs = -1 }
+#define DEV_HOME_INIT                                  \
+	{                                              \
+		.nl = NL_INIT, .nsfd = -1, .sysfs = -1 \
+	}
 
 /* Opens home for the namespace that the caller is in. Returns 0 or a recorded failure. */
 int dev_home_open(struct dev_home *home);
@@ -52,44 +55,44 @@ struct dev {
 	int ifindex;
 	char name[IFNAMSIZ];
 	const struct dev_kind *kind; /* NULL: neither macvtap nor tap */
-	char kind_name[16];          /* IFLA_INFO_KIND; empty for plain hardware */
-	char slave_kind[16];         /* of its master, if any */
-	unsigned flags;              /* IFF_* */
-	unsigned short arphrd;       /* ARPHRD_* */
-	uint8_t operstate;           /* RFC 2863, IF_OPER_* */
+	char kind_name[16];	     /* IFLA_INFO_KIND; empty for plain hardware */
+	char slave_kind[16];	     /* of its master, if any */
+	unsigned flags;		     /* IFF_* */
+	unsigned short arphrd;	     /* ARPHRD_* */
+	uint8_t operstate;	     /* RFC 2863, IF_OPER_* */
 	uint8_t address[6];
 	uint32_t mtu, txqlen, group;
 	uint32_t tx_queues;
-	int link;                    /* the lower device's ifindex ... */
-	int32_t link_netnsid;        /* ... in this namespace, -1 for the device's own */
+	int link;	      /* the lower device's ifindex ... */
+	int32_t link_netnsid; /* ... in this namespace, -1 for the device's own */
 	int master;
 	bool isolated;
 	enum dev_mode mode;
 	bool is_tun, persist, vnet_hdr, multi_queue;
 	uint32_t tap_queues;
-	uid_t owner;                 /* (uid_t)-1: none */
+	uid_t owner; /* (uid_t)-1: none */
 	gid_t owner_group;
-	int32_t netnsid;             /* of the lifeline namespace it lives in, -1 at home */
-	char altname[DEV_ALTNAME];   /* vnetctl's own mark, empty when others made it */
-	uid_t maker;                 /* from the mark */
-	struct mac guest;            /* the MAC the guest must use */
-	const struct nlmsghdr *raw;  /* valid only in a dev_each() callback */
+	int32_t netnsid;	    /* of the lifeline namespace it lives in, -1 at home */
+	char altname[DEV_ALTNAME];  /* vnetctl's own mark, empty when others made it */
+	uid_t maker;		    /* from the mark */
+	struct mac guest;	    /* the MAC the guest must use */
+	const struct nlmsghdr *raw; /* valid only in a dev_each() callback */
 };
 
 /* What is to be made. */
 struct dev_plan {
 	const struct dev_kind *kind;
-	const char *name;       /* may hold "%d" */
+	const char *name;	/* may hold "%d" */
 	const struct dev *link; /* lower device or bridge; NULL for a tap alone */
 	enum dev_mode mode;
 	struct mac guest;
-	uint32_t mtu;           /* 0: the kernel's choice */
-	uint32_t queues;        /* 0: one */
-	uint32_t group;         /* birth mark, 0 for none */
-	int nsfd;               /* born in this namespace, -1: at home */
-	uid_t owner;            /* (uid_t)-1: none */
+	uint32_t mtu;	 /* 0: the kernel's choice */
+	uint32_t queues; /* 0: one */
+	uint32_t group;	 /* birth mark, 0 for none */
+	int nsfd;	 /* born in this namespace, -1: at home */
+	uid_t owner;	 /* (uid_t)-1: none */
 	gid_t owner_group;
-	bool persist;           /* outlives the descriptor */
+	bool persist; /* outlives the descriptor */
 };
 
 /* Names the device kind called text ("macvtap", "tap"), or NULL. */
@@ -110,13 +113,14 @@ const char *dev_mode_flaw(const struct dev_kind *kind, enum dev_mode mode, bool 
 /* The mode a new device has when none is asked for. */
 enum dev_mode dev_default_mode(const struct dev_kind *kind, bool on_bridge);
 
-/* Fills *dev from the device of that name (or alternative name) in nl's
- * namespace. Returns 0 or a recorded failure (errnum ENODEV when there is none). */
-int dev_get(struct nl *nl, const char *name, struct dev *dev);
+/* Fills *dev from the device of that name (or alternative name) in the
+ * namespace with this nsid (-1: nl's own). Returns 0 or a recorded failure (errnum
+ * ENODEV when there is none). */
+int dev_get(struct nl *nl, int32_t netnsid, const char *name, struct dev *dev);
 
-/* As dev_get(), but only a macvtap or a tap will do: anything else is refused
- * in words that name its kind. */
-int dev_get_ours(struct nl *nl, const char *name, struct dev *dev);
+/* Refuses, in words that name its kind, what is neither macvtap nor tap.
+ * Returns 0 or a recorded failure. */
+int dev_check_kind(const struct dev *dev);
 
 /* As dev_get() by index, in the namespace with this nsid (-1: nl's own). */
 int dev_get_index(struct nl *nl, int32_t netnsid, int ifindex, struct dev *dev);
@@ -130,8 +134,7 @@ int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
 	     void (*restart)(void *arg), void *arg);
 
 /* Calls cb for each alternative name of a device in a dev_each() callback. */
-void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg),
-		      void *arg);
+void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg), void *arg);
 
 /* Copies the user's alias (ifalias) into text; empty when there is none. Only
  * in a dev_each() callback. */
@@ -142,7 +145,8 @@ void dev_alias(const struct dev *dev, char text[256]);
  * home, inner one in plan->nsfd's namespace (NULL when that is -1); the caller is in the
  * namespace that the device is born in. *fd gets a descriptor when the kind makes
  * one in passing (tap), else -1. On failure nothing is left. */
-int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struct dev *dev, int *fd);
+int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struct dev *dev,
+	     int *fd);
 
 /* Adds what can be told about a failed dev_make() to the failure on record:
  * the object in the way, the way out. Returns the recorded code. */

@@ -16,8 +16,8 @@
 #include "tapfd.h"
 
 static const uint32_t kernel_modes[] = {
-	[MODE_PRIVATE] = MACVLAN_MODE_PRIVATE,   [MODE_VEPA] = MACVLAN_MODE_VEPA,
-	[MODE_BRIDGE] = MACVLAN_MODE_BRIDGE,     [MODE_PASSTHRU] = MACVLAN_MODE_PASSTHRU,
+	[MODE_PRIVATE] = MACVLAN_MODE_PRIVATE, [MODE_VEPA] = MACVLAN_MODE_VEPA,
+	[MODE_BRIDGE] = MACVLAN_MODE_BRIDGE,   [MODE_PASSTHRU] = MACVLAN_MODE_PASSTHRU,
 	[MODE_SOURCE] = MACVLAN_MODE_SOURCE,
 };
 
@@ -124,8 +124,8 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 
 struct crowd {
 	int link;
-	char any[IFNAMSIZ];     /* a macvlan or macvtap on the lower device */
-	char taker[IFNAMSIZ];   /* one that has it whole (passthru) */
+	char any[IFNAMSIZ];   /* a macvlan or macvtap on the lower device */
+	char taker[IFNAMSIZ]; /* one that has it whole (passthru) */
 	char ipvlan[IFNAMSIZ];
 };
 
@@ -212,9 +212,10 @@ static int set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode)
 	struct nlmsghdr *nlh;
 
 	if ((dev->mode == MODE_PASSTHRU) != (mode == MODE_PASSTHRU))
-		return fail_refuse("cannot set mode %s of %s: passthru cannot be entered or left on "
-				   "a live device: destroy and create it again",
-				   dev_mode_word(mode), dev->name);
+		return fail_refuse(
+			"cannot set mode %s of %s: passthru cannot be entered or left on "
+			"a live device: destroy and create it again",
+			dev_mode_word(mode), dev->name);
 	nlh = nl_link_msg(nl, RTM_NEWLINK, 0, dev->ifindex);
 	put_mode(nlh, mode);
 	return nl_talk(nl, NULL, NULL, "cannot set mode %s of %s", dev_mode_word(mode), dev->name);

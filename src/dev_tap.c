@@ -98,8 +98,9 @@ static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname
 		}
 	}
 	dev_put_dress(nl, ifindex, altname);
-	return nl_talk(nl, NULL, NULL, plan->link ? "cannot set up tap %s on %s" : "cannot set up tap %s",
-		       name, plan->link ? plan->link->name : "");
+	return nl_talk(nl, NULL, NULL,
+		       plan->link ? "cannot set up tap %s on %s" : "cannot set up tap %s", name,
+		       plan->link ? plan->link->name : "");
 }
 
 static void own_mac(const struct mac *guest, uint8_t mac[6])
@@ -122,7 +123,7 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 	own_mac(&plan->guest, mac);
 	/* At once: udev may think that it must choose an address itself. */
 	if (tapfd_ask(tap, &info) < 0 || tapfd_set_mac(tap, info.name, mac) < 0 ||
-	    dev_get(nl, info.name, &dev) < 0 ||
+	    dev_get(nl, -1, info.name, &dev) < 0 ||
 	    dress(nl, plan, altname, dev.ifindex, info.name) < 0)
 		return fail_code();
 	if (plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1) {

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "args.h"
 #include "fail.h"
 
 #define VALUE_MAX 64
@@ -20,9 +21,8 @@ static bool value_of(const struct expand_dev *dev, const char *name, size_t len,
 	const struct {
 		const char *name, *value;
 	} words[] = {
-		{ "fd", fd },   { "fds", fd },          { "mac", mac },
-		{ "mtu", mtu }, { "queues", queues },   { "vectors", vectors },
-		{ "dev", dev->name },
+		{ "fd", fd },	      { "fds", fd },	      { "mac", mac },	    { "mtu", mtu },
+		{ "queues", queues }, { "vectors", vectors }, { "dev", dev->name },
 	};
 
 	snprintf(fd, sizeof(fd), "%d", dev->fd);
@@ -54,7 +54,10 @@ static char *expand_one(const struct expand_dev *dev, const char *arg, bool *fou
 		const char *end = *arg == '{' ? strchr(arg, '}') : NULL;
 
 		if (end && value_of(dev, arg + 1, (size_t)(end - arg - 1), value)) {
-			to = stpcpy(to, value);
+			size_t len = strlen(value);
+
+			memcpy(to, value, len);
+			to += len;
 			arg = end + 1;
 			*found = true;
 		} else {

@@ -7,7 +7,6 @@
 #include <net/if.h>
 #include <stdint.h>
 
-#include "args.h"
 #include "util.h"
 
 /* What COMMAND is told about its device. */

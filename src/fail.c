@@ -8,14 +8,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static struct {
+struct failure {
 	int code;
 	int errnum;
+	size_t len;
+	char text[1024];
+};
+
+static struct {
+	struct failure now, held;
 	bool quiet;
 	const char *place;
-	size_t len;
-	char text[2048];
-} rec;
+} state;
+
+#define rec (state.now)
 
 static void append(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
@@ -135,14 +141,25 @@ void fail_clear(void)
 	rec.len = 0;
 }
 
+void fail_hold(void)
+{
+	state.held = rec;
+	fail_clear();
+}
+
+void fail_release(void)
+{
+	rec = state.held;
+}
+
 void fail_place(const char *place)
 {
-	rec.place = place;
+	state.place = place;
 }
 
 void fail_quiet(void)
 {
-	rec.quiet = true;
+	state.quiet = true;
 }
 
 /* One write per line: lines of parallel vnetctls do not mix in a CI log. */
@@ -150,8 +167,8 @@ static void print_line(const char *kind, const char *text)
 {
 	char line[2 * sizeof(rec.text)];
 	size_t n = 0;
-	int r = snprintf(line, 512, "vnetctl: %s%s%s", rec.place ? rec.place : "",
-			 rec.place ? ": " : "", kind);
+	int r = snprintf(line, 512, "vnetctl: %s%s%s", state.place ? state.place : "",
+			 state.place ? ": " : "", kind);
 
 	if (r > 0)
 		n = r < 512 ? (size_t)r : 511;
@@ -185,7 +202,7 @@ void warn(const char *fmt, ...)
 	char text[1024];
 	va_list ap;
 
-	if (rec.quiet)
+	if (state.quiet)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);

@@ -14,7 +14,7 @@
 
 enum {
 	FAIL_USAGE = -1, /* the command line is wrong: exit status 1 */
-	FAIL_SYS = -2,   /* the kernel, the system or the policy refused: 2 */
+	FAIL_SYS = -2,	 /* the kernel, the system or the policy refused: 2 */
 };
 
 /* Records "MESSAGE" as a failure of the command line. Returns FAIL_USAGE. */
@@ -43,6 +43,13 @@ int fail_errnum(void);
 
 /* Forgets the failure on record, for callers that go on by another way. */
 void fail_clear(void);
+
+/* Puts the failure on record aside, so that what follows may fail and be
+ * forgotten. Not nested. */
+void fail_hold(void);
+
+/* Brings back what fail_hold() put aside, in place of any later failure. */
+void fail_release(void);
 
 /* Sets the place ("FILE:LINE") that failures and warnings name from now on;
  * NULL for none. The string is borrowed. */

@@ -2,7 +2,9 @@
 /* A mark is 0x56HHRRRR: our byte, a hash of the home namespace (a device that
  * is moved elsewhere keeps its group, where the id means nothing), and a random
  * part that RTM_NEWNSID proves to be free. The same number is the lifeline's
- * id at home and the group of the watched device.
+ * id at home and the group of the watched device. If the device lives inside
+ * the lifeline (lifetime fd) the last bit is 1 and the other 15 are a hash of its name, or
+ * the next ones if those are taken: so a name is found without asking every lifeline.
  *
  * The watcher's own device is told by its node, not by name or mark, which
  * admins change. Orphans are told by the mark: ours, made here, the id dead,
@@ -11,14 +13,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "fail.h"
 #include "holders.h"
 #include "netns.h"
 #include "tapfd.h"
 #include "watch.h"
+
+#define TRIES 32
 
 static uint32_t base_mark(ino_t home)
 {
@@ -38,18 +44,44 @@ void lifeline_close(struct lifeline *ll)
 	*ll = (struct lifeline)LIFELINE_INIT;
 }
 
-int lifeline_new(struct dev_home *home, struct lifeline *ll)
+/* FNV-1a, cut to the 15 bits that a mark has room for. */
+static uint32_t name_hash(const char *name)
+{
+	uint32_t hash = UINT32_C(2166136261);
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT32_C(16777619);
+	return (hash ^ hash >> 15) & 0x7fff;
+}
+
+/* The try-th tail of a mark for a device inside, or a random one for a device
+ * that stays at home. */
+static int next_tail(const char *inside, unsigned try, uint32_t *tail)
+{
+	uint16_t r;
+
+	if (inside) {
+		*tail = ((name_hash(inside) + try) & 0x7fff) << 1 | 1;
+		return 0;
+	}
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		return fail_sys("cannot get random bytes");
+	*tail = r & 0xfffe;
+	return 0;
+}
+
+int lifeline_new(struct dev_home *home, const char *inside, struct lifeline *ll)
 {
 	auto_close int nsfd = netns_new(home->nsfd);
 
 	if (nsfd < 0)
 		return nsfd;
-	for (int tries = 0; tries < 64; tries++) {
-		uint16_t tail;
+	for (unsigned try = 0; try < TRIES; try++) {
+		uint32_t tail = 0;
 		int r;
 
-		if (getrandom(&tail, sizeof(tail), 0) != sizeof(tail))
-			return fail_sys("cannot get random bytes");
+		if (next_tail(inside, try, &tail) < 0)
+			return fail_code();
 		ll->mark = base_mark(home->inode) | tail;
 		r = nl_nsid_set(&home->nl, nsfd, (int32_t)ll->mark);
 		if (r < 0)
@@ -59,7 +91,119 @@ int lifeline_new(struct dev_home *home, struct lifeline *ll)
 			return 0;
 		}
 	}
-	return fail_refuse("cannot give the lifeline namespace an id: 64 random ones are taken");
+	return fail_refuse("cannot give the lifeline namespace an id: %d are taken", TRIES);
+}
+
+struct ids {
+	const struct dev_home *home;
+	const char *name; /* only where a device born with it would be; NULL: all */
+	int32_t *ids;
+	size_t n;
+};
+
+static int collect_id(int32_t nsid, void *arg)
+{
+	struct ids *ids = arg;
+	uint32_t mark = (uint32_t)nsid;
+	int32_t *more;
+
+	if (!lifeline_is_mark(ids->home, mark) || !(mark & 1))
+		return 0;
+	if (ids->name && (((mark >> 1) - name_hash(ids->name)) & 0x7fff) >= TRIES)
+		return 0;
+	more = realloc(ids->ids, (ids->n + 1) * sizeof(*more));
+	if (!more)
+		return fail_errno(ENOMEM, NULL, "cannot list lifelines");
+	ids->ids = more;
+	more[ids->n++] = nsid;
+	return 0;
+}
+
+int lifeline_find(struct dev_home *home, const char *name, bool quick, struct dev *dev)
+{
+	struct ids ids = { .home = home, .name = quick ? name : NULL };
+	int r = nl_nsid_each(&home->nl, collect_id, &ids);
+
+	for (size_t i = 0; r == 0 && i < ids.n; i++) {
+		r = dev_get(&home->nl, ids.ids[i], name, dev) == 0;
+		/* It may be another name, or the namespace may have died just now. */
+		if (!r)
+			fail_clear();
+	}
+	free(ids.ids);
+	return r;
+}
+
+int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev)
+{
+	int r;
+
+	if (dev_get(&home->nl, -1, name, dev) == 0)
+		return dev_check_kind(dev);
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_hold();
+	r = lifeline_find(home, name, false, dev);
+	fail_release();
+	if (r <= 0)
+		return fail_code();
+	fail_clear();
+	return 0;
+}
+
+int lifeline_each(struct dev_home *home, dev_cb *cb, void (*restart)(void *arg), void *arg)
+{
+	struct ids ids = { .home = home };
+	int r = nl_nsid_each(&home->nl, collect_id, &ids);
+
+	for (size_t i = 0; r == 0 && i < ids.n; i++) {
+		r = dev_each(&home->nl, "macvtap", ids.ids[i], cb, restart, arg);
+		if (r < 0 && nl_nsid_gone(fail_errnum())) {
+			fail_clear();
+			r = 0;
+		}
+	}
+	free(ids.ids);
+	return r;
+}
+
+struct search {
+	struct dev_home *home;
+	int32_t nsid;
+	int nsfd;
+	char *path;
+};
+
+static int try_netns(int nsfd, const char *path, void *arg)
+{
+	struct search *search = arg;
+	int32_t nsid;
+
+	if (nl_nsid_get(&search->home->nl, nsfd, &nsid) < 0)
+		return fail_code();
+	if (nsid != search->nsid)
+		return 0;
+	snprintf(search->path, 64, "%s", path);
+	search->nsfd = fcntl(nsfd, F_DUPFD_CLOEXEC, 3);
+	return search->nsfd < 0 ? fail_sys("cannot open the lifeline namespace") : 1;
+}
+
+int lifeline_open(struct dev_home *home, int32_t nsid, char path[64])
+{
+	struct search search = { home, nsid, -1, path };
+
+	if (holders_each_netns(try_netns, &search) < 0)
+		return fail_code();
+	if (search.nsfd < 0)
+		return fail_errno(ESRCH, NULL,
+				  "cannot enter the device's namespace: no process "
+				  "that can be seen holds it");
+	return search.nsfd;
+}
+
+int lifeline_lock_name(const char *name)
+{
+	return netns_lock(UINT64_C(1) << 32 | name_hash(name));
 }
 
 struct duty {
@@ -136,29 +280,86 @@ int lifeline_arm(int arm, bool on)
 	return 0;
 }
 
-/* When in doubt it is held: one orphan more is better than a VM cut off. */
-static bool is_held(struct dev_home *home, const struct dev *dev)
+int lifeline_node(struct dev_home *home, const struct dev *dev, dev_t *number, char path[64])
 {
-	auto_close int id = dev_node_id(home, dev);
-	struct holders_key key = { 0 };
-	struct holder holder;
+	auto_close int id = -1, nsfd = -1, sysfs = -1;
 
-	if (id >= 0 && tapfd_node_number(id, &key.number) && holders_find(&key, &holder) == 0)
-		return false;
-	fail_clear();
-	return true;
+	if (dev->netnsid < 0) {
+		id = dev_node_id(home, dev);
+	} else {
+		nsfd = lifeline_open(home, dev->netnsid, path);
+		if (nsfd < 0 || netns_enter(nsfd) < 0)
+			return fail_code();
+		sysfs = tapfd_sysfs();
+		if (netns_enter(home->nsfd) < 0 || sysfs < 0)
+			return fail_code();
+		id = tapfd_node_id(sysfs, dev->name, dev->ifindex);
+	}
+	if (id < 0)
+		return id;
+	if (!tapfd_node_number(id, number))
+		return fail_errno(ENODEV, NULL, "cannot find the node of %s", dev->name);
+	return 0;
+}
+
+int lifeline_holder(struct dev_home *home, const struct dev *dev, struct holder *holder)
+{
+	struct holders_key key = { 0 };
+	char path[64];
+
+	if (dev_has_node(dev)) {
+		if (lifeline_node(home, dev, &key.number, path) < 0)
+			return fail_code();
+	} else {
+		memcpy(key.tap, dev->name, sizeof(key.tap));
+	}
+	return holders_find(&key, holder);
+}
+
+int lifeline_explain_held(const struct holder *holder)
+{
+	if (!holder->pid)
+		return fail_hint("it is held by a process that cannot be seen from here");
+	return fail_hint("it is held by %s (pid %d)", holder->comm, holder->pid);
+}
+
+static int is_alive(struct dev_home *home, const struct dev *dev)
+{
+	if (dev->netnsid >= 0)
+		return 1;
+	if (!dev_has_node(dev) || !lifeline_is_mark(home, dev->group))
+		return 0;
+	return nl_nsid_alive(&home->nl, (int32_t)dev->group);
+}
+
+int lifeline_held(struct dev_home *home, const struct dev *dev, struct holder *holder)
+{
+	int alive, found;
+
+	holder->pid = 0;
+	alive = is_alive(home, dev);
+	if (alive < 0)
+		return alive;
+	found = lifeline_holder(home, dev, holder);
+	if (found < 0 && alive) {
+		/* Whoever it is, it lives. */
+		fail_clear();
+		found = 0;
+	}
+	return found < 0 ? found : alive || found;
 }
 
 int lifeline_is_orphan(struct dev_home *home, const struct dev *dev)
 {
-	int alive;
+	struct holder holder;
+	int held;
 
-	if (!dev_has_node(dev) || !lifeline_is_mark(home, dev->group))
+	if (dev->netnsid >= 0 || !dev_has_node(dev) || !lifeline_is_mark(home, dev->group))
 		return 0;
-	alive = nl_nsid_alive(&home->nl, (int32_t)dev->group);
-	if (alive < 0)
-		return alive;
-	return !alive && !is_held(home, dev);
+	held = is_alive(home, dev);
+	if (held == 0)
+		held = lifeline_holder(home, dev, &holder);
+	return held < 0 ? held : !held;
 }
 
 struct finds {
@@ -187,6 +388,22 @@ static void forget(void *arg)
 	((struct finds *)arg)->n = 0;
 }
 
+/* Returns 1 when it was an orphan and is gone, 0 when not, or a recorded failure. */
+static int remove_orphan(struct dev_home *home, const struct dev *dev)
+{
+	int r = lifeline_is_orphan(home, dev);
+
+	if (r <= 0)
+		return r;
+	if (dev_delete(&home->nl, dev) == 0)
+		return 1;
+	/* Somebody else was faster. */
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_clear();
+	return 1;
+}
+
 int lifeline_sweep(struct dev_home *home)
 {
 	struct finds finds = { .home = home };
@@ -194,12 +411,138 @@ int lifeline_sweep(struct dev_home *home)
 
 	if (dev_each(&home->nl, "macvtap", -1, collect, forget, &finds) == 0) {
 		for (size_t i = 0; i < finds.n; i++) {
-			int r = lifeline_is_orphan(home, &finds.devs[i]);
+			int r = remove_orphan(home, &finds.devs[i]);
 
-			if (r > 0 && dev_delete(&home->nl, &finds.devs[i]) == 0)
-				removed++;
+			if (r < 0)
+				break;
+			removed += r;
 		}
 	}
 	free(finds.devs);
 	return fail_code() ? fail_code() : removed;
+}
+
+/* What is in the way of a plan. */
+struct obstacle {
+	const struct dev_plan *plan;
+	struct dev dev;
+	bool found;
+};
+
+/* On one lower device two devices up cannot share a MAC, and passthru stands alone. */
+static int look_at(const struct dev *dev, void *arg)
+{
+	struct obstacle *obstacle = arg;
+	const struct dev_plan *plan = obstacle->plan;
+
+	if (!plan->link || dev->link != plan->link->ifindex)
+		return 0;
+	if (!memcmp(dev->address, plan->guest.b, 6) || dev->mode == MODE_PASSTHRU ||
+	    plan->mode == MODE_PASSTHRU) {
+		obstacle->dev = *dev;
+		obstacle->found = true;
+	}
+	return 0;
+}
+
+static void pause_briefly(void)
+{
+	const struct timespec moment = { .tv_nsec = 2 * 1000 * 1000 };
+
+	nanosleep(&moment, NULL);
+}
+
+/* The namesake is asked for by name, since it may be of any kind. */
+static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
+{
+	int r;
+
+	if (dev_get(&home->nl, -1, obstacle->plan->name, &obstacle->dev) == 0) {
+		obstacle->found = true;
+		return 0;
+	}
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_clear();
+	r = lifeline_find(home, obstacle->plan->name, true, &obstacle->dev);
+	if (r > 0)
+		obstacle->found = true;
+	if (r == 0)
+		r = dev_each(&home->nl, "macvtap", -1, look_at, NULL, obstacle);
+	if (r == 0 && !obstacle->found)
+		r = lifeline_each(home, look_at, NULL, obstacle);
+	return r < 0 ? r : 0;
+}
+
+/* 1: gone or about to go; 0: it stays. */
+static int move_aside(struct dev_home *home, const struct dev *dev)
+{
+	struct holder holder;
+	int r;
+
+	if (!dev->altname[0] && !lifeline_is_mark(home, dev->group))
+		return 0;
+	r = remove_orphan(home, dev);
+	if (r != 0)
+		return r;
+	/* A device of ours that goes with its VM, and no VM to be seen: the kernel
+	 * or a watcher is at it. */
+	if (dev_has_node(dev) ? is_alive(home, dev) <= 0 : dev->persist)
+		return 0;
+	r = lifeline_holder(home, dev, &holder);
+	if (r > 0)
+		return 0;
+	/* Also when the look failed: what it looked at may have gone meanwhile. */
+	fail_clear();
+	pause_briefly();
+	return 1;
+}
+
+/* A lower device that is a bridge port, or no Ethernet device, stays one. */
+static bool may_be_unseen(const struct dev_plan *plan, int err)
+{
+	if (!plan->link || plan->link->master || plan->link->arphrd != ARPHRD_ETHER)
+		return false;
+	return err == EADDRINUSE || err == EBUSY || plan->mode == MODE_PASSTHRU || err == EINVAL;
+}
+
+/* In tries of 2 ms: how long for a teardown that can be seen, and how long for
+ * one that cannot. */
+enum { TRIES_SEEN = 2500, TRIES_UNSEEN = 250 };
+
+bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, unsigned tries)
+{
+	struct obstacle obstacle = { .plan = plan };
+	int err = fail_errnum(), r;
+
+	if (err != EEXIST && err != EBUSY && err != EINVAL && err != EADDRINUSE)
+		return false;
+	if (tries >= TRIES_SEEN)
+		return false;
+	fail_hold();
+	r = find_obstacle(home, &obstacle);
+	if (r == 0 && obstacle.found) {
+		r = move_aside(home, &obstacle.dev);
+	} else if (r == 0) {
+		/* Nothing to be seen: gone in the meantime, or a device inside a lifeline
+		 * that is just being torn down. */
+		r = err == EEXIST || (tries < TRIES_UNSEEN && may_be_unseen(plan, err));
+		if (r)
+			pause_briefly();
+	}
+	fail_release();
+	if (r > 0)
+		fail_clear();
+	return r > 0;
+}
+
+int lifeline_check_name(struct dev_home *home, const char *name)
+{
+	struct dev dev;
+	int r = strchr(name, '%') ? 0 : lifeline_find(home, name, true, &dev);
+
+	if (r <= 0)
+		return r;
+	fail_errno(EEXIST, NULL, "cannot create %s", name);
+	return fail_hint("a device of lifetime fd has this name: see 'vnetctl list %s'", name);
 }

@@ -10,18 +10,73 @@
 #include <sys/types.h>
 
 #include "dev.h"
+#include "holders.h"
 #include "util.h"
 
 struct lifeline {
 	int nsfd;      /* the namespace; whoever holds it keeps it alive */
-	uint32_t mark; /* its id at home, and the group of watched devices */
+	uint32_t mark; /* its id at home, and the group of a watched device */
 };
 
-#define LIFELINE_INIT { .nsfd = -1 }
+#define LIFELINE_INIT      \
+	{                  \
+		.nsfd = -1 \
+	}
 
-/* Makes a lifeline and gives it a free id at home. Needs CAP_SYS_ADMIN.
+/* Makes a lifeline and gives it a free id at home. inside is the name of the
+ * device that will live in it (lifetime fd), NULL for one that stays at home. Needs CAP_SYS_ADMIN.
  * Returns 0 or a recorded failure. */
-int lifeline_new(struct dev_home *home, struct lifeline *ll);
+int lifeline_new(struct dev_home *home, const char *inside, struct lifeline *ll);
+
+/* Finds the device of that name in one of home's lifelines. Returns 1 and fills *dev, 0 when
+ * there is none, or a recorded failure. With quick set, only where a device born with that
+ * name would be; else a renamed one is found too. */
+int lifeline_find(struct dev_home *home, const char *name, bool quick, struct dev *dev);
+
+/* Finds the device of that name at home or in a lifeline. Returns 0 and fills
+ * *dev, or a recorded failure (ENODEV; also for what is neither macvtap nor tap). */
+int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev);
+
+/* Calls cb for every device that lives in one of home's lifelines. Returns 0,
+ * what cb returned below 0, or a recorded failure. */
+int lifeline_each(struct dev_home *home, dev_cb *cb, void (*restart)(void *arg), void *arg);
+
+/* Opens the lifeline namespace with this id, by way of a process that holds
+ * it. Stores where it was found ("/proc/PID/fd/N") in path, which holds 64 bytes. Returns a
+ * CLOEXEC descriptor, or a recorded failure (ESRCH: nobody visible holds it). */
+int lifeline_open(struct dev_home *home, int32_t nsid, char path[64]);
+
+/* Takes the lock on a name among home's devices and its lifelines': two makers
+ * of one name must not both win where the kernel sees no clash. Returns a descriptor
+ * to close, or a recorded failure. */
+int lifeline_lock_name(const char *name);
+
+/* The device number of a macvtap's node, seen from the device's namespace. For
+ * one inside a lifeline, path (64 bytes) gets where that can be entered. Returns 0
+ * or a recorded failure. */
+int lifeline_node(struct dev_home *home, const struct dev *dev, dev_t *number, char path[64]);
+
+/* Who holds dev: fills *holder. Returns 1, 0 when nobody can be seen, or a
+ * recorded failure. */
+int lifeline_holder(struct dev_home *home, const struct dev *dev, struct holder *holder);
+
+/* True when the device's VM lives, seen or unseen: its lifeline lives or a
+ * holder was found (in *holder, else its pid is 0). Returns 1, 0, or a recorded failure. */
+int lifeline_held(struct dev_home *home, const struct dev *dev, struct holder *holder);
+
+/* The failure on record says that plan could not be made or brought up. Removes
+ * an orphan that stands in the way, or waits a moment (2 ms) for a device of ours
+ * whose VM is gone. tries is how often that was done before: there is an end to it.
+ * Returns true when another try is worth it; the failure is then forgotten. */
+bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, unsigned tries);
+
+/* Refuses a name that a device inside a lifeline has. Returns 0 or a recorded
+ * failure (EEXIST). The caller holds the lock on the name. */
+int lifeline_check_name(struct dev_home *home, const char *name);
+
+/* Adds who holds the device to the failure on record, or that nobody can be seen.
+ * Returns the recorded code. */
+int lifeline_explain_held(const struct holder *holder);
 
 /* Lets go of the namespace. Harmless on LIFELINE_INIT. */
 void lifeline_close(struct lifeline *ll);

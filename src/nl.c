@@ -370,6 +370,11 @@ int nl_nsid_alive(struct nl *nl, int32_t nsid)
 	return fail_code();
 }
 
+bool nl_nsid_gone(int errnum)
+{
+	return errnum == EINVAL || errnum == ENOENT || errnum == ENODEV;
+}
+
 int nl_nsid_get(struct nl *nl, int nsfd, int32_t *nsid)
 {
 	struct nlmsghdr *nlh = nsid_msg(nl, RTM_GETNSID, NLM_F_ACK);

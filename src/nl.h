@@ -17,7 +17,7 @@ struct nl {
 	int fd;
 	uint32_t portid;
 	uint32_t seq;
-	size_t used;      /* bytes of queued messages in tx */
+	size_t used;	  /* bytes of queued messages in tx */
 	uint32_t queued;  /* and their number */
 	uint32_t failed;  /* which message of the last talk failed, from 0; their
 			   * number when no answer could be read */
@@ -25,7 +25,10 @@ struct nl {
 	uint8_t *tx, *rx; /* NL_BUF bytes each */
 };
 
-#define NL_INIT { .fd = -1 }
+#define NL_INIT          \
+	{                \
+		.fd = -1 \
+	}
 #define auto_nl __attribute__((cleanup(nl_close)))
 
 /* Opens a socket in the calling thread's network namespace, for good: it goes
@@ -75,6 +78,10 @@ int nl_nsid_set(struct nl *nl, int nsfd, int32_t nsid);
 /* Asks whether the id nsid names a living namespace. Returns 1, 0, or a
  * recorded failure. RTM_GETNSID answers ENOENT once it is dead. */
 int nl_nsid_alive(struct nl *nl, int32_t nsid);
+
+/* True for the errors with which the kernel refuses an IFLA_TARGET_NETNSID whose
+ * namespace has just died (rtnl_get_net_ns_capable(): EINVAL). */
+bool nl_nsid_gone(int errnum);
 
 /* The id that the socket's namespace has for the one behind nsfd: stores it
  * in *nsid, or -1 when it has none. Returns 0 or a recorded failure. */

@@ -21,7 +21,7 @@ struct out {
 	const unsigned *widths; /* of the columns of OUT_BRIEF */
 	unsigned depth;
 	unsigned column;
-	bool first;             /* nothing before the next value: no separator */
+	bool first; /* nothing before the next value: no separator */
 };
 
 /* Begins the stream on standard output. widths are the columns' for OUT_BRIEF, and
@@ -32,22 +32,31 @@ void out_begin(struct out *o, enum out_style style, const unsigned *widths);
  * Returns 0, or a recorded failure when anything could not be written. */
 int out_end(struct out *o);
 
-/* One row; key and value of its head stand first ("ifname", "vm0"). */
+/* Begins a row; key and value of its head stand first ("ifname", "vm0"). */
 void out_row(struct out *o, const char *key, const char *head);
+
+/* Ends the row. */
 void out_row_end(struct out *o);
 
 /* In text, what follows stands on a further, indented line. */
 void out_break(struct out *o);
 
-/* Values. A NULL string is left out (a dash in OUT_BRIEF). */
+/* A string; NULL is left out (a dash in OUT_BRIEF). */
 void out_str(struct out *o, const char *key, const char *value);
+
+/* A number. */
 void out_num(struct out *o, const char *key, int64_t value);
-/* Text says "key on" or "key off". */
+
+/* A truth. Text says "key on" or "key off". */
 void out_bool(struct out *o, const char *key, bool value);
 
-/* A list of strings; text says "key A,B". */
+/* Begins a list of strings; text says "key A,B". */
 void out_list(struct out *o, const char *key);
+
+/* One string of the list. */
 void out_item(struct out *o, const char *value);
+
+/* Ends the list. */
 void out_list_end(struct out *o);
 
 /* A line of plain text outside any stream, for help and the answers of

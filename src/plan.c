@@ -17,7 +17,7 @@ bool plan_wanted(const struct plan_words *w)
 
 static int find_link(struct nl *nl, const char *name, struct dev *link)
 {
-	if (dev_get(nl, name, link) == 0)
+	if (dev_get(nl, -1, name, link) == 0)
 		return 0;
 	if (fail_errnum() == ENODEV)
 		fail_hint("'ip link' shows which devices there are");
@@ -49,9 +49,8 @@ static int choose_mode(const struct plan_words *w, struct dev_plan *plan)
 	plan->mode = w->mode ? w->mode : dev_default_mode(plan->kind, linked);
 	flaw = dev_mode_flaw(plan->kind, plan->mode, linked);
 	if (flaw)
-		return fail_usage("cannot create %s %s with mode %s: %s",
-				  dev_kind_word(plan->kind), w->name, dev_mode_word(plan->mode),
-				  flaw);
+		return fail_usage("cannot create %s %s with mode %s: %s", dev_kind_word(plan->kind),
+				  w->name, dev_mode_word(plan->mode), flaw);
 	if (plan->mode == MODE_SOURCE)
 		warn("%s: mode source receives nothing until source addresses are added "
 		     "('ip link set %s type macvtap macaddr add MAC')",
@@ -69,7 +68,7 @@ static int choose_mac(const struct plan_words *w, struct dev_plan *plan)
 		return 0;
 	}
 	/* In passthru the guest is the lower device, address and all. */
-	if (plan->mode == MODE_PASSTHRU) {
+	if (plan->mode == MODE_PASSTHRU && plan->link) {
 		memcpy(plan->guest.b, plan->link->address, 6);
 		plan->guest.set = true;
 		return 0;

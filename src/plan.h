@@ -24,22 +24,30 @@ struct plan_words {
 
 /* The rows of these words for the args table of a command whose struct (or
  * per-device struct) has a struct plan_words at this offset. */
-#define PLAN_WORDS(base)                                                                          \
-	{ "type", "{macvtap|tap}", args_str, (base) + offsetof(struct plan_words, type), true, 0, \
-	  "kind of device; follows from link when not given", NULL },                             \
-	{ "link", "DEV", args_ifname, (base) + offsetof(struct plan_words, link), true, 0,        \
-	  "lower device of a macvtap, or the bridge of a tap", "master" },                        \
-	{ "mode", "{private|vepa|bridge|passthru|source}", dev_mode_value,                        \
-	  (base) + offsetof(struct plan_words, mode), true, 0,                                    \
-	  "whom the device may talk to; a tap has bridge and private", NULL },                    \
-	{ "address", "MAC", args_mac, (base) + offsetof(struct plan_words, address), true, 0,     \
-	  "the guest's Ethernet address; random when not given", NULL },                          \
-	{ "mtu", "N", args_mtu, (base) + offsetof(struct plan_words, mtu), true, 0,               \
-	  "largest frame; the lower device's or bridge's when not given", NULL }
+/* clang-format off */
+#define PLAN_WORDS(base)                                                                       \
+	{ .name = "type", .value = "{macvtap|tap}", .parse = args_str, .per_dev = true,        \
+	  .offset = (base) + offsetof(struct plan_words, type),                                \
+	  .help = "kind of device; follows from link when not given" },                        \
+	{ .name = "link", .alias = "master", .value = "DEV", .parse = args_ifname,             \
+	  .per_dev = true, .offset = (base) + offsetof(struct plan_words, link),               \
+	  .help = "lower device of a macvtap, or the bridge of a tap" },                       \
+	{ .name = "mode", .value = "{private|vepa|bridge|passthru|source}",                    \
+	  .parse = dev_mode_value, .per_dev = true,                                            \
+	  .offset = (base) + offsetof(struct plan_words, mode),                                \
+	  .help = "whom the device may talk to; a tap has bridge and private" },               \
+	{ .name = "address", .value = "MAC", .parse = args_mac, .per_dev = true,               \
+	  .offset = (base) + offsetof(struct plan_words, address),                             \
+	  .help = "the guest's Ethernet address; random when not given" },                     \
+	{ .name = "mtu", .value = "N", .parse = args_mtu, .per_dev = true,                     \
+	  .offset = (base) + offsetof(struct plan_words, mtu),                                 \
+	  .help = "largest frame; the lower device's or bridge's when not given" }
 
-#define PLAN_OWNER(base)                                                                          \
-	{ "owner", "USER[:GROUP]", args_str, (base) + offsetof(struct plan_words, owner), true,   \
-	  0, "who may open the device without being root", NULL }
+#define PLAN_OWNER(base)                                                                       \
+	{ .name = "owner", .value = "USER[:GROUP]", .parse = args_str, .per_dev = true,        \
+	  .offset = (base) + offsetof(struct plan_words, owner),                               \
+	  .help = "who may open the device without being root" }
+/* clang-format on */
 
 /* True when any word but the name was given: the device is to be made. */
 bool plan_wanted(const struct plan_words *words);

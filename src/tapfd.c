@@ -262,7 +262,8 @@ int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 		return fail_sys("cannot give %s to its owner", path);
 	if (fstat(look, &st) < 0 || !is_node(&st, number))
 		return fail_refuse("cannot give %s to its owner: it is another device's node, "
-				   "of another network namespace", path);
+				   "of another network namespace",
+				   path);
 	char self[32];
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", look);

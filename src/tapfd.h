@@ -13,7 +13,7 @@
 
 struct tapfd_info {
 	char name[IFNAMSIZ];
-	bool tap;         /* IFF_TAP: an Ethernet device */
+	bool tap; /* IFF_TAP: an Ethernet device */
 	bool vnet_hdr;
 	bool multi_queue;
 	bool persist;

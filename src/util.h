@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,12 +44,18 @@ static inline int steal_fd(int *fd)
 }
 
 /* Returns *p and leaves NULL behind, so that auto_free lets it live. */
-#define steal_ptr(p)                    \
-	({                              \
+#define steal_ptr(p)                        \
+	({                                  \
 		__typeof__(*(p)) v_ = *(p); \
-		*(p) = NULL;            \
-		v_;                     \
+		*(p) = NULL;                \
+		v_;                         \
 	})
+
+/* An Ethernet address that may not have been given. */
+struct mac {
+	bool set;
+	uint8_t b[6];
+};
 
 /* True when both strings are there and equal. */
 static inline bool streq(const char *a, const char *b)

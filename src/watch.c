@@ -13,6 +13,7 @@
 
 #include "fail.h"
 #include "nl.h"
+#include "priv.h"
 
 /* Closes all descriptors but those in keep[], which it sorts. */
 static void close_others(int *keep, size_t n)
@@ -56,8 +57,8 @@ static void set_title(char **argv, const char *title)
 
 static void set_signals(void)
 {
-	static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP,
-				       SIGUSR1, SIGUSR2, SIGALRM };
+	static const int ignored[] = { SIGTERM, SIGINT,	 SIGHUP,  SIGQUIT, SIGPIPE,
+				       SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM };
 	sigset_t none;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
@@ -99,6 +100,7 @@ static int wait_for(pid_t child)
 
 int watch_start(const struct watch *watch)
 {
+	static const cap_value_t needed[] = { CAP_NET_ADMIN }; /* to remove the device */
 	auto_close int heard = nl_nsid_watch(watch->nsid);
 	int keep[16];
 	pid_t child;
@@ -118,6 +120,8 @@ int watch_start(const struct watch *watch)
 
 	if (setsid() < 0)
 		_exit(errno);
+	if (priv_keep_only(needed, ARRAY_SIZE(needed)) < 0)
+		_exit(fail_errnum());
 	set_signals();
 	child = fork();
 	if (child != 0)

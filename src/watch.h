@@ -9,10 +9,10 @@
 #include "util.h"
 
 struct watch {
-	int32_t nsid;          /* the id, in the namespace the caller is in */
-	const char *title;     /* what ps shows: "vnetctl: watching vm0" */
-	char **argv;           /* main's argv: where ps looks */
-	const int *keep;       /* descriptors that the watcher needs, and their number */
+	int32_t nsid;	   /* the id, in the namespace the caller is in */
+	const char *title; /* what ps shows: "vnetctl: watching vm0" */
+	char **argv;	   /* main's argv: where ps looks */
+	const int *keep;   /* descriptors that the watcher needs, and their number */
 	size_t n_keep;
 	int (*wake)(void *arg); /* called once, when the id is dead */
 	void *arg;
@@ -20,8 +20,9 @@ struct watch {
 
 /* Starts the watcher. When this returns it is subscribed, so that a death from
  * now on is not missed. It is nobody's child (init's, or a subreaper's), has left the
- * session, ignores SIGTERM, SIGINT and SIGHUP, stands in "/", and has no
- * descriptor but keep[] and its own. Returns 0 or a recorded failure. */
+ * session, ignores SIGTERM, SIGINT and SIGHUP, stands in "/", has no
+ * capability but CAP_NET_ADMIN and no descriptor but keep[] and its own.
+ * Returns 0 or a recorded failure. */
 int watch_start(const struct watch *watch);
 
 #endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Nothing is believed before it was read back: a security module may turn a
+ * capset into nothing. */
+#include "priv.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+
+#include "fail.h"
+
+#define auto_cap __attribute__((cleanup(free_cap)))
+
+static void free_cap(cap_t *cap)
+{
+	if (*cap)
+		cap_free(*cap);
+}
+
+static bool is_kept(cap_value_t cap, const cap_value_t *keep, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (keep[i] == cap)
+			return true;
+	}
+	return false;
+}
+
+/* The bounding set only matters to who could exec something privileged; without
+ * CAP_SETPCAP there is nothing to be done, and no_new_privs stands for it. */
+static int cut_bounding(const cap_value_t *keep, int n)
+{
+	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
+		if (is_kept(cap, keep, n) || cap_get_bound(cap) <= 0)
+			continue;
+		if (cap_drop_bound(cap) < 0 && errno != EPERM)
+			return fail_sys("cannot give up capabilities");
+	}
+	return 0;
+}
+
+/* keep[], as far as the process has it. */
+static int cut_sets(const cap_value_t *keep, int n)
+{
+	auto_cap cap_t had = cap_get_proc(), want = cap_init(), now = NULL;
+
+	if (!had || !want)
+		return fail_sys("cannot read capabilities");
+	for (int i = 0; i < n; i++) {
+		cap_flag_value_t has;
+
+		if (cap_get_flag(had, keep[i], CAP_PERMITTED, &has) == 0 && has == CAP_SET &&
+		    (cap_set_flag(want, CAP_PERMITTED, 1, &keep[i], CAP_SET) < 0 ||
+		     cap_set_flag(want, CAP_EFFECTIVE, 1, &keep[i], CAP_SET) < 0))
+			return fail_sys("cannot give up capabilities");
+	}
+	if (cap_set_proc(want) < 0)
+		return fail_sys("cannot give up capabilities");
+	now = cap_get_proc();
+	if (!now || cap_compare(now, want) != 0)
+		return fail_errno(EPERM, NULL, "cannot give up capabilities");
+	return 0;
+}
+
+int priv_keep_only(const cap_value_t *keep, int n)
+{
+	if (cap_reset_ambient() < 0 && errno != EINVAL)
+		return fail_sys("cannot give up ambient capabilities");
+	if (cut_bounding(keep, n) < 0 || cut_sets(keep, n) < 0)
+		return fail_code();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail_sys("cannot set no_new_privs");
+	return 0;
+}

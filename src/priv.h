@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The door to libcap: giving up what is not needed. */
+#ifndef VNETCTL_PRIV_H
+#define VNETCTL_PRIV_H
+
+#include <sys/capability.h>
+
+#include "util.h"
+
+/* Cuts every capability set of the process, the bounding and ambient ones
+ * too, to keep[] (n of them, those of it that the process has), sets no_new_privs,
+ * and reads all of it back. Returns 0 or a recorded failure. */
+int priv_keep_only(const cap_value_t *keep, int n);
+
+#endif
