@@ -103,7 +103,7 @@ static int tell(struct ctx *ctx, const struct create *create, const struct dev *
 static int run(struct ctx *ctx, int argc, char **argv)
 {
 	struct create create = { .up = false };
-	struct dev link, dev;
+	struct dev link = { 0 }, dev = { 0 };
 	struct dev_plan plan;
 	auto_close int fd = -1;
 	int r;

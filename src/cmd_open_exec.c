@@ -34,6 +34,7 @@ struct job {
 	struct ctx *ctx;
 	struct request req;
 	struct dev_plan plan; /* with plan.kind set, the device is being made */
+	char name[IFNAMSIZ];  /* of it, where we choose the number for "%d" */
 	struct dev link;
 	struct dev dev;
 	struct dev_home *at;	/* where the device is: home, or inside */
@@ -203,14 +204,15 @@ static void warn_if_down(struct job *job)
 }
 
 /* Another number for each try: the kernel cannot choose one among lifelines. */
-static int next_name(struct job *job, unsigned n, char name[IFNAMSIZ])
+static int next_name(struct job *job, unsigned n)
 {
 	const char *pattern = job->req.want.name, *at = strstr(pattern, "%d");
-	int len = snprintf(name, IFNAMSIZ, "%.*s%u%s", (int)(at - pattern), pattern, n, at + 2);
+	int len =
+		snprintf(job->name, IFNAMSIZ, "%.*s%u%s", (int)(at - pattern), pattern, n, at + 2);
 
 	if (len >= IFNAMSIZ)
 		return fail_errno(ENFILE, NULL, "cannot find a free name for %s", pattern);
-	job->plan.name = name;
+	job->plan.name = job->name;
 	return 0;
 }
 
@@ -269,7 +271,6 @@ static int try_to_make(struct job *job)
 static int make(struct job *job)
 {
 	struct dev_home *home = &job->ctx->home;
-	char name[IFNAMSIZ];
 	bool count;
 
 	if (plan_of(&home->nl, &job->req.want, &job->plan, &job->link) < 0 ||
@@ -278,7 +279,7 @@ static int make(struct job *job)
 	job->plan.persist = job->lifetime == LIFE_PERSISTENT;
 	count = is_inside_wanted(job) && strchr(job->plan.name, '%');
 	for (unsigned n = 0; count; n++) {
-		if (next_name(job, n, name) < 0)
+		if (next_name(job, n) < 0)
 			return fail_code();
 		if (try_to_make(job) == 0)
 			return 0;

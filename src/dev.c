@@ -151,8 +151,10 @@ static bool read_mark(const char *altname, struct dev *dev)
 	unsigned uid;
 	int end = 0;
 
-	if (sscanf(altname, "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%*8[0-9a-f]%n", &uid, &b[0], &b[1],
-		   &b[2], &b[3], &b[4], &b[5], &end) != 7 ||
+	/* Every number is bounded by its width. */
+	if (sscanf(altname, /* NOLINT(cert-err34-c) */
+		   "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%*8[0-9a-f]%n", &uid, &b[0], &b[1], &b[2],
+		   &b[3], &b[4], &b[5], &end) != 7 ||
 	    !end || altname[end])
 		return false;
 	snprintf(dev->altname, sizeof(dev->altname), "%s", altname);

@@ -102,22 +102,26 @@ static bool append(char **vec, int *n, const struct expand_dev *dev, const char 
 char **expand_command(int argc, char **argv, const struct expand_dev *dev, enum expand_args style)
 {
 	char **vec = calloc((size_t)argc + MAX_APPENDED + 1, sizeof(*vec));
-	bool found = false, ok = vec;
+	bool found = false, ok = true;
 	int n = 0;
 
+	if (!vec) {
+		fail_errno(ENOMEM, NULL, "cannot prepare COMMAND's arguments");
+		return NULL;
+	}
 	for (int i = 0; ok && i < argc; i++) {
 		vec[n] = expand_one(dev, argv[i], &found);
 		ok = vec[n++];
 	}
 	if (ok && !found && style == EXPAND_NET)
-		ok = (has_nic(vec) || append(vec, &n, dev, net_nic, ARRAY_SIZE(net_nic))) &&
+		ok = (has_nic(argv) || append(vec, &n, dev, net_nic, ARRAY_SIZE(net_nic))) &&
 		     append(vec, &n, dev, net_tap, ARRAY_SIZE(net_tap));
 	else if (ok && !found && style == EXPAND_NETDEV)
 		ok = append(vec, &n, dev, netdev, ARRAY_SIZE(netdev));
 	if (ok)
 		return vec;
 	fail_errno(ENOMEM, NULL, "cannot prepare COMMAND's arguments");
-	for (int i = 0; vec && i < n; i++)
+	for (int i = 0; i < n; i++)
 		free(vec[i]);
 	free(vec);
 	return NULL;

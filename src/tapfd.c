@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "args.h"
 #include "fail.h"
 
 static const char tun_path[] = "/dev/net/tun";
@@ -173,8 +174,8 @@ int tapfd_node_id(int sysfs, const char *name, int ifindex)
 
 bool tapfd_node_number(int id, dev_t *number)
 {
-	unsigned maj, min;
-	char text[32];
+	uint64_t maj, min;
+	char text[32], *colon;
 	ssize_t n;
 
 	do
@@ -183,9 +184,15 @@ bool tapfd_node_number(int id, dev_t *number)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	if (sscanf(text, "%u:%u", &maj, &min) != 2)
+	text[strcspn(text, "\n")] = '\0';
+	colon = strchr(text, ':');
+	if (!colon)
 		return false;
-	*number = makedev(maj, min);
+	*colon = '\0';
+	if (args_number(text, 0, UINT32_MAX, &maj) < 0 ||
+	    args_number(colon + 1, 0, UINT32_MAX, &min) < 0)
+		return false;
+	*number = makedev((unsigned)maj, (unsigned)min);
 	return true;
 }
 
