@@ -41,8 +41,8 @@ static int own_node(struct ctx *ctx, const struct dev_plan *plan, const struct d
 
 	if (id < 0)
 		return id;
-	if (!tapfd_node_number(id, &number))
-		return fail_errno(ENODEV, NULL, "cannot give %s to its owner", dev->name);
+	if (tapfd_node_number(id, &number) < 0)
+		return fail_code();
 	return tapfd_chown_node(number, dev->ifindex, plan->owner, plan->owner_group);
 }
 

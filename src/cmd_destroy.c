@@ -39,13 +39,14 @@ static const struct args_word words[] = {
 
 static int refuse_held(struct dev_home *home, const struct dev *dev)
 {
-	struct holder holder;
-	int held = lifeline_held(home, dev, &holder);
+	auto_holders struct holders seen = HOLDERS_INIT;
+	const struct holder *holder;
+	int held = lifeline_held(home, &seen, dev, &holder);
 
 	if (held <= 0)
 		return held;
 	fail_errno(EBUSY, NULL, "cannot remove %s", dev->name);
-	lifeline_explain_held(&holder);
+	lifeline_explain_held(holder);
 	return fail_hint("'force' removes it all the same, and its guest loses the network");
 }
 

@@ -30,8 +30,10 @@ struct list {
 	struct ctx *ctx;
 	struct out out;
 	struct dev_home home; /* with a socket of its own, for questions during a dump */
-	int link_index;	      /* of link */
-	struct shown {	      /* what an interrupted dump had shown already */
+	struct holders seen;
+	bool users;	/* are to be shown */
+	int link_index; /* of link */
+	struct shown {	/* what an interrupted dump had shown already */
 		int ifindex;
 		int32_t netnsid;
 	} * shown;
@@ -165,28 +167,61 @@ static void show_altname(const char *altname, void *arg)
 	out_item(&list->out, altname);
 }
 
-/* A device inside a lifeline is seen from there, if somebody holds it open for
- * us to enter; then that is how an admin gets in, too. */
-static void show_node(struct list *list, const struct dev *dev)
-{
-	char text[64];
-	dev_t number;
+/* What is known about the node of a macvtap, or the name of a tap, to find its users. */
+struct way {
 	bool known;
+	struct holders_key key;
+	char netns[64]; /* where a device inside a lifeline can be entered */
+};
 
-	if (!dev_has_node(dev))
-		return;
+static void find_way(struct list *list, const struct dev *dev, struct way *way)
+{
+	*way = (struct way){ .known = false };
 	fail_hold();
-	known = lifeline_node(&list->home, dev, &number, text) == 0;
+	way->known = lifeline_key(&list->home, &list->seen, dev, &way->key, way->netns) == 0;
 	fail_release();
-	if (!known)
+}
+
+static void show_node(struct list *list, const struct dev *dev, const struct way *way)
+{
+	char text[32];
+
+	if (!dev_has_node(dev) || !way->known)
 		return;
-	if (dev->netnsid >= 0)
-		out_str(&list->out, "netns", text);
-	snprintf(text, sizeof(text), "%u:%u", major(number), minor(number));
+	if (way->netns[0])
+		out_str(&list->out, "netns", way->netns);
+	snprintf(text, sizeof(text), "%u:%u", major(way->key.number), minor(way->key.number));
 	out_str(&list->out, "node", text);
 }
 
-static void show_details(struct list *list, const struct dev *dev)
+/* All descriptors of one process, from *h on, which it leaves at the next one's. */
+static void show_user(struct list *list, const struct way *way, const struct holder **h)
+{
+	const struct holder *first = *h;
+	struct out *o = &list->out;
+	char comm[16];
+
+	holders_comm(first->pid, comm);
+	out_user(o, comm, first->pid);
+	for (; *h && (*h)->pid == first->pid; *h = holders_next(&list->seen, &way->key, *h))
+		out_user_fd(o, (*h)->fd);
+	out_user_end(o);
+}
+
+/* Absent, not empty, when what we may not read could hold it. */
+static void show_users(struct list *list, const struct way *way)
+{
+	const struct holder *h = way->known ? holders_next(&list->seen, &way->key, NULL) : NULL;
+
+	if (!h && (!way->known || list->seen.denied))
+		return;
+	out_users(&list->out, "users");
+	while (h)
+		show_user(list, way, &h);
+	out_users_end(&list->out);
+}
+
+static void show_details(struct list *list, const struct dev *dev, const struct way *way)
 {
 	struct out *o = &list->out;
 	char text[256];
@@ -206,7 +241,7 @@ static void show_details(struct list *list, const struct dev *dev)
 		out_bool(o, "multi_queue", dev->multi_queue);
 		out_str(o, "owner", owner_text(dev, text));
 	}
-	show_node(list, dev);
+	show_node(list, dev, way);
 	dev_alias(dev, text);
 	if (text[0])
 		out_str(o, "ifalias", text);
@@ -222,6 +257,7 @@ static void show(struct list *list, const struct dev *dev, bool orphaned)
 	const char *link, *master;
 	struct out *o = &list->out;
 	struct dev lower, bridge;
+	struct way way;
 	char mac[18];
 
 	/* From inside a lifeline the lower device is "elsewhere", which is home. */
@@ -253,12 +289,16 @@ static void show(struct list *list, const struct dev *dev, bool orphaned)
 	}
 	out_num(o, "mtu", dev->mtu);
 	out_str(o, "lifetime", lifetime(list, dev));
-	out_bool(o, "made", dev->altname[0]);
-	out_bool(o, "orphaned", orphaned);
+	out_flag(o, "made", dev->altname[0]);
+	out_flag(o, "orphaned", orphaned);
 	if (dev->netnsid >= 0)
 		out_num(o, "netnsid", dev->netnsid);
+	if (list->users || list->ctx->details)
+		find_way(list, dev, &way);
+	if (list->users)
+		show_users(list, &way);
 	if (list->ctx->details)
-		show_details(list, dev);
+		show_details(list, dev, &way);
 	out_row_end(o);
 }
 
@@ -299,7 +339,7 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 
 	if (!wanted(list, dev) || shown_before(list, dev))
 		return 0;
-	orphaned = lifeline_is_orphan(&list->home, dev);
+	orphaned = lifeline_is_orphan(&list->home, &list->seen, dev);
 	if (orphaned < 0)
 		return orphaned;
 	if (list->orphaned && !orphaned)
@@ -347,7 +387,7 @@ static int check_names(struct list *list)
 static int run(struct ctx *ctx, int argc, char **argv)
 {
 	static const unsigned widths[] = { 16, 15, 8, 16, 9, 0 };
-	struct list list = { .ctx = ctx, .home = DEV_HOME_INIT };
+	struct list list = { .ctx = ctx, .home = DEV_HOME_INIT, .seen = HOLDERS_INIT };
 	int r;
 
 	r = args_parse(&cmd_list.spec, "list", argc, argv, &list, NULL);
@@ -356,7 +396,13 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	if (find_link(&list) < 0)
 		return fail_code();
 	out_begin(&list.out, ctx->style, widths);
-	r = dev_home_open(&list.home);
+	list.users = ctx->users && ctx->style != OUT_BRIEF;
+	r = list.users ? holders_walk(&list.seen) : 0;
+	if (list.seen.denied)
+		warn("cannot look into %u processes of others: run as root to see all users",
+		     list.seen.denied);
+	if (r == 0)
+		r = dev_home_open(&list.home);
 	if (r == 0)
 		r = dev_each(&ctx->home.nl, "macvtap", -1, show_if_wanted, again, &list);
 	if (r == 0)
@@ -367,6 +413,7 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		check_names(&list);
 	out_end(&list.out);
 	dev_home_close(&list.home);
+	holders_free(&list.seen);
 	free(list.shown);
 	return fail_code();
 }

@@ -43,6 +43,7 @@ static int tell(struct ctx *ctx, const struct dev *dev)
 /* The kernel changes a link only for a socket of the link's own namespace. */
 static int set(struct dev_home *home, const struct dev *dev, enum dev_mode mode)
 {
+	auto_holders struct holders seen = HOLDERS_INIT;
 	auto_nl struct nl inside = NL_INIT;
 	auto_close int nsfd = -1;
 	char path[64];
@@ -50,7 +51,7 @@ static int set(struct dev_home *home, const struct dev *dev, enum dev_mode mode)
 
 	if (dev->netnsid < 0)
 		return dev_set_mode(&home->nl, dev, mode);
-	nsfd = lifeline_open(home, dev->netnsid, path);
+	nsfd = lifeline_open(home, &seen, dev->netnsid, path);
 	if (nsfd < 0 || netns_enter(nsfd) < 0)
 		return fail_code();
 	r = nl_open(&inside);

@@ -298,16 +298,17 @@ static int make(struct job *job)
 /* A second reader silently takes part of the guest's traffic. */
 static int refuse_held(struct job *job)
 {
-	struct holder holder;
+	auto_holders struct holders seen = HOLDERS_INIT;
+	const struct holder *holder;
 	int held;
 
 	if (job->req.share)
 		return 0;
-	held = lifeline_held(&job->ctx->home, &job->dev, &holder);
+	held = lifeline_held(&job->ctx->home, &seen, &job->dev, &holder);
 	if (held <= 0)
 		return held;
 	fail_errno(EBUSY, NULL, "cannot open %s", job->dev.name);
-	lifeline_explain_held(&holder);
+	lifeline_explain_held(holder);
 	return fail_hint("'share' opens it all the same");
 }
 
@@ -357,14 +358,6 @@ static int take(struct job *job)
 	find_link(job);
 	if (open_queue(job) == 0)
 		return 0;
-	if (fail_errnum() == EBUSY && !dev_has_node(&job->dev)) {
-		struct holder holder = { 0 };
-
-		fail_hold();
-		lifeline_holder(home, &job->dev, &holder);
-		fail_release();
-		lifeline_explain_held(&holder);
-	}
 	return fail_code();
 }
 

@@ -277,6 +277,9 @@ static void parse_attr(const struct nlattr *attr, struct dev *dev)
 	case IFLA_MASTER:
 		dev->master = (int)u32_of(attr);
 		break;
+	case IFLA_CARRIER:
+		dev->carrier = u8_of(attr);
+		break;
 	case IFLA_OPERSTATE:
 		dev->operstate = u8_of(attr);
 		break;

@@ -59,7 +59,8 @@ struct dev {
 	char slave_kind[16];	     /* of its master, if any */
 	unsigned flags;		     /* IFF_* */
 	unsigned short arphrd;	     /* ARPHRD_* */
-	uint8_t operstate;	     /* RFC 2863, IF_OPER_* */
+	bool carrier;
+	uint8_t operstate; /* RFC 2863, IF_OPER_* */
 	uint8_t address[6];
 	uint32_t mtu, txqlen, group;
 	uint32_t tx_queues;

@@ -195,8 +195,8 @@ static int open_queue(const struct dev *dev, int id)
 	struct tapfd_info info;
 	dev_t number;
 
-	if (!tapfd_node_number(id, &number))
-		return fail_errno(ENODEV, NULL, "cannot open %s", dev->name);
+	if (tapfd_node_number(id, &number) < 0)
+		return fail_code();
 	fd = tapfd_open_node(number, dev->ifindex);
 	if (fd < 0)
 		return fd;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One walk over /proc/PID/fd. Descriptors are looked at, never opened: stat of
- * the link tells the device number, fdinfo the interface of a tun descriptor. */
+/* One walk over /proc/PID/fd that keeps what could matter: character devices
+ * other than terminals and the like, and network namespaces. Descriptors are
+ * looked at, never opened: statx of the link tells the device number, fdinfo
+ * the interface of a tun descriptor. */
 #include "holders.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,9 @@
 
 #include "args.h"
 #include "fail.h"
+#include "tapfd.h"
+
+#define TUN_NUMBER makedev(10, 200)
 
 #define auto_dir __attribute__((cleanup(close_dir)))
 
@@ -26,173 +30,197 @@ static void close_dir(DIR **dir)
 static bool read_small(int dir, const char *path, char *text, size_t size)
 {
 	auto_close int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	size_t len = 0;
+	ssize_t n = 1;
 
-	if (fd < 0)
-		return false;
-	n = read(fd, text, size - 1);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	return true;
+	while (fd >= 0 && len < size - 1 && n != 0) {
+		n = read(fd, text + len, size - 1 - len);
+		if (n < 0 && errno != EINTR)
+			return false;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	text[len] = '\0';
+	return fd >= 0;
 }
 
-/* A tun descriptor's fdinfo has a line "iff:<tab>NAME". */
-static bool is_tap(int proc, const char *fd, const char *name)
+void holders_comm(pid_t pid, char comm[16])
 {
-	char path[32], text[512], *line, *end;
+	char path[32];
 
-	snprintf(path, sizeof(path), "fdinfo/%s", fd);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (!read_small(AT_FDCWD, path, comm, 16))
+		snprintf(comm, 16, "?");
+	comm[strcspn(comm, "\n")] = '\0';
+}
+
+/* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. */
+static bool tap_of(int proc, struct holder *holder)
+{
+	char path[32], text[512], *line;
+
+	snprintf(path, sizeof(path), "fdinfo/%d", holder->fd);
 	if (!read_small(proc, path, text, sizeof(text)))
 		return false;
 	line = strstr(text, "iff:\t");
 	if (!line)
 		return false;
 	line += 5;
-	end = strchr(line, '\n');
-	if (end)
-		*end = '\0';
-	return streq(line, name);
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(holder->tap, IFNAMSIZ, "%s", line);
+	holder->netns = tapfd_home_of(holder->pid, holder->fd);
+	return true;
 }
 
-static bool matches(const struct holders_key *key, int proc, int fds, const char *fd)
+/* Memory devices and terminals: what everybody has open. */
+static bool is_common(unsigned maj)
+{
+	return maj == 1 || maj == 4 || maj == 5 || (maj >= 136 && maj <= 143);
+}
+
+/* True when the descriptor is worth keeping; fills *holder. */
+static bool look(int proc, int fds, const char *fd, struct holder *holder)
 {
 	struct statx stx;
+	char target[32];
+	uint64_t inode;
+	ssize_t n;
 
 	/* DONT_SYNC: a descriptor on a dead network file system must not hang us. */
-	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0 || !S_ISCHR(stx.stx_mode))
+	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
 		return false;
-	if (key->number)
-		return makedev(stx.stx_rdev_major, stx.stx_rdev_minor) == key->number;
-	return stx.stx_rdev_major == 10 && stx.stx_rdev_minor == 200 && is_tap(proc, fd, key->tap);
+	if (S_ISCHR(stx.stx_mode) && !is_common(stx.stx_rdev_major)) {
+		holder->number = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
+		return holder->number != TUN_NUMBER || tap_of(proc, holder);
+	}
+	if (!S_ISREG(stx.stx_mode))
+		return false;
+	n = readlinkat(fds, fd, target, sizeof(target) - 1);
+	if (n < 7 || memcmp(target, "net:[", 5) != 0)
+		return false;
+	target[n - 1] = '\0';
+	if (args_number(target + 5, 1, UINT64_MAX / 16, &inode) < 0)
+		return false;
+	holder->netns = (ino_t)inode;
+	return true;
 }
 
-/* Opens /proc/PID/fd as a directory, or returns NULL: not ours to read, or gone. */
-static DIR *open_fds(int proc)
+static int keep(struct holders *h, const struct holder *holder)
 {
-	int fd = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	/* Doubled each time it is full; n is a power of two then. */
+	if ((h->n & (h->n - 1)) == 0) {
+		size_t room = h->n ? 2 * h->n : 1;
+		struct holder *more = realloc(h->list, room * sizeof(*more));
 
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
+		if (!more)
+			return fail_errno(ENOMEM, NULL, "cannot look for holders in /proc");
+		h->list = more;
+	}
+	h->list[h->n++] = *holder;
+	return 0;
 }
 
-/* Calls cb with /proc/PID/fd open for each process but ourselves until it
- * returns other than 0. */
-static int each_process(int (*cb)(pid_t pid, int proc, DIR *fds, void *arg), void *arg)
+static int look_into(struct holders *h, pid_t pid, int proc)
 {
-	auto_dir DIR *dir = opendir("/proc");
+	auto_dir DIR *dir = NULL;
 	struct dirent *entry;
-	int r = 0;
+	int fds = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+	if (fds < 0) {
+		h->denied += errno == EACCES;
+		return 0;
+	}
+	dir = fdopendir(fds);
+	if (!dir) {
+		close(fds);
+		return fail_sys("cannot look for holders in /proc");
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		struct holder holder = { .pid = pid };
+		uint64_t fd;
+
+		if (args_number(entry->d_name, 0, INT32_MAX, &fd) < 0)
+			continue;
+		holder.fd = (int)fd;
+		if (!look(proc, fds, entry->d_name, &holder))
+			continue;
+		if (keep(h, &holder) < 0)
+			return fail_code();
+	}
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct holder *x = a, *y = b;
+
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return x->fd - y->fd;
+}
+
+int holders_walk(struct holders *h)
+{
+	auto_dir DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (h->walked)
+		return 0;
+	dir = opendir("/proc");
 	if (!dir)
-		return fail_sys("cannot look for the device's holder in /proc");
-	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		return fail_sys("cannot look for holders in /proc");
+	while ((entry = readdir(dir)) != NULL) {
 		auto_close int proc = -1;
-		auto_dir DIR *fds = NULL;
 		uint64_t pid;
 
 		if (args_number(entry->d_name, 1, INT32_MAX, &pid) < 0 || (pid_t)pid == getpid())
 			continue;
 		proc = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (proc >= 0)
-			fds = open_fds(proc);
-		if (fds)
-			r = cb((pid_t)pid, proc, fds, arg);
+		if (proc >= 0 && look_into(h, (pid_t)pid, proc) < 0)
+			return fail_code();
 	}
-	return r;
-}
-
-struct find {
-	const struct holders_key *key;
-	struct holder *holder;
-};
-
-static int look_in(pid_t pid, int proc, DIR *fds, void *arg)
-{
-	struct find *find = arg;
-	struct holder *holder = find->holder;
-	struct dirent *entry;
-	uint64_t fd;
-
-	while ((entry = readdir(fds)) != NULL) {
-		if (args_number(entry->d_name, 0, INT32_MAX, &fd) < 0 ||
-		    !matches(find->key, proc, dirfd(fds), entry->d_name))
-			continue;
-		holder->pid = pid;
-		holder->fd = (int)fd;
-		if (!read_small(proc, "comm", holder->comm, sizeof(holder->comm)))
-			holder->comm[0] = '\0';
-		holder->comm[strcspn(holder->comm, "\n")] = '\0';
-		return 1;
-	}
+	if (h->n)
+		qsort(h->list, h->n, sizeof(*h->list), compare);
+	h->walked = true;
 	return 0;
 }
 
-int holders_find(const struct holders_key *key, struct holder *holder)
+void holders_free(struct holders *h)
 {
-	struct find find = { key, holder };
-
-	return each_process(look_in, &find);
+	free(h->list);
+	*h = (struct holders)HOLDERS_INIT;
 }
 
-struct netns_walk {
-	int (*cb)(int nsfd, const char *path, void *arg);
-	void *arg;
-	ino_t *seen;
-	size_t n;
-};
-
-/* Remembers an inode; false when it was there already. */
-static bool is_new(struct netns_walk *walk, ino_t inode)
+/* The first entry with this number, or the end. */
+static size_t lower_bound(const struct holders *h, dev_t number)
 {
-	ino_t *more;
+	size_t lo = 0, hi = h->n;
 
-	for (size_t i = 0; i < walk->n; i++) {
-		if (walk->seen[i] == inode)
-			return false;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (h->list[mid].number < number)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	more = realloc(walk->seen, (walk->n + 1) * sizeof(*more));
-	if (!more)
-		return true; /* at worst it is looked at twice */
-	walk->seen = more;
-	more[walk->n++] = inode;
-	return true;
+	return lo;
 }
 
-static int look_for_netns(pid_t pid, int proc, DIR *fds, void *arg)
+const struct holder *holders_next(const struct holders *h, const struct holders_key *key,
+				  const struct holder *prev)
 {
-	struct netns_walk *walk = arg;
-	char target[32], path[64];
-	struct dirent *entry;
-	uint64_t inode;
-	int r = 0;
+	dev_t number = key->number ? key->number : TUN_NUMBER;
+	size_t i = prev ? (size_t)(prev - h->list) + 1 : lower_bound(h, number);
 
-	(void)proc;
-	while (r == 0 && (entry = readdir(fds)) != NULL) {
-		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
-		auto_close int nsfd = -1;
+	for (; i < h->n && h->list[i].number == number; i++) {
+		const struct holder *holder = &h->list[i];
 
-		if (n < 7 || memcmp(target, "net:[", 5) != 0)
-			continue;
-		target[n - 1] = '\0';
-		if (args_number(target + 5, 0, UINT64_MAX / 16, &inode) < 0 ||
-		    !is_new(walk, (ino_t)inode))
-			continue;
-		nsfd = openat(dirfd(fds), entry->d_name, O_RDONLY | O_CLOEXEC);
-		snprintf(path, sizeof(path), "/proc/%d/fd/%.16s", pid, entry->d_name);
-		if (nsfd >= 0)
-			r = walk->cb(nsfd, path, walk->arg);
+		/* The same name may be a tap's in another namespace. */
+		if (key->number || (streq(holder->tap, key->tap) &&
+				    (!holder->netns || holder->netns == key->netns)))
+			return holder;
 	}
-	return r;
-}
-
-int holders_each_netns(int (*cb)(int nsfd, const char *path, void *arg), void *arg)
-{
-	struct netns_walk walk = { .cb = cb, .arg = arg };
-	int r = each_process(look_for_netns, &walk);
-
-	free(walk.seen);
-	return r;
+	return NULL;
 }

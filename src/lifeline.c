@@ -16,6 +16,7 @@
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "fail.h"
@@ -25,6 +26,14 @@
 #include "watch.h"
 
 #define TRIES 32
+
+/* In units of 2 ms, below a second. */
+static void pause_briefly(unsigned units)
+{
+	const struct timespec moment = { .tv_nsec = units * 2L * 1000 * 1000 };
+
+	nanosleep(&moment, NULL);
+}
 
 static uint32_t base_mark(ino_t home)
 {
@@ -167,38 +176,36 @@ int lifeline_each(struct dev_home *home, dev_cb *cb, void (*restart)(void *arg),
 	return r;
 }
 
-struct search {
-	struct dev_home *home;
-	int32_t nsid;
-	int nsfd;
-	char *path;
-};
-
-static int try_netns(int nsfd, const char *path, void *arg)
+/* The descriptor, if the namespace at path is still the one with this id. */
+static int open_if(struct dev_home *home, const char *path, int32_t wanted)
 {
-	struct search *search = arg;
+	auto_close int nsfd = open(path, O_RDONLY | O_CLOEXEC);
 	int32_t nsid;
 
-	if (nl_nsid_get(&search->home->nl, nsfd, &nsid) < 0)
-		return fail_code();
-	if (nsid != search->nsid)
-		return 0;
-	snprintf(search->path, 64, "%s", path);
-	search->nsfd = fcntl(nsfd, F_DUPFD_CLOEXEC, 3);
-	return search->nsfd < 0 ? fail_sys("cannot open the lifeline namespace") : 1;
+	if (nsfd < 0)
+		return -1;
+	if (nl_nsid_get(&home->nl, nsfd, &nsid) < 0) {
+		fail_clear();
+		return -1;
+	}
+	return nsid == wanted ? steal_fd(&nsfd) : -1;
 }
 
-int lifeline_open(struct dev_home *home, int32_t nsid, char path[64])
+int lifeline_open(struct dev_home *home, struct holders *seen, int32_t nsid, char path[64])
 {
-	struct search search = { home, nsid, -1, path };
-
-	if (holders_each_netns(try_netns, &search) < 0)
+	if (holders_walk(seen) < 0)
 		return fail_code();
-	if (search.nsfd < 0)
-		return fail_errno(ESRCH, NULL,
-				  "cannot enter the device's namespace: no process "
-				  "that can be seen holds it");
-	return search.nsfd;
+	for (size_t i = 0; i < seen->n && !seen->list[i].number; i++) {
+		int nsfd;
+
+		snprintf(path, 64, "/proc/%d/fd/%d", seen->list[i].pid, seen->list[i].fd);
+		nsfd = open_if(home, path, nsid);
+		if (nsfd >= 0)
+			return nsfd;
+	}
+	return fail_errno(
+		ESRCH, NULL,
+		"cannot enter the device's namespace: no process that can be seen holds it");
 }
 
 int lifeline_lock_name(const char *name)
@@ -209,31 +216,51 @@ int lifeline_lock_name(const char *name)
 struct duty {
 	struct dev_home home;
 	int id;
-	int order; /* pipe from the starter: the last byte written counts */
+	int orders; /* socket from the starter: the last byte sent counts */
+	bool armed;
 	struct dev dev;
 };
 
-static bool is_armed(int fd)
+static bool is_armed(struct duty *duty)
 {
-	char order = '-', c;
+	ssize_t n;
+	char order;
 
-	while (read(fd, &c, 1) == 1)
-		order = c;
-	return order == '+';
+	while ((n = recv(duty->orders, &order, 1, MSG_DONTWAIT)) == 1 || (n < 0 && errno == EINTR))
+		duty->armed = n == 1 ? order == '+' : duty->armed;
+	return duty->armed;
 }
 
-/* Nothing that fails here is a reason not to try the rest. */
+/* The device is told by its node, which is gone or another's if it was moved. */
+static int remove_own(struct duty *duty)
+{
+	dev_t number;
+
+	if (tapfd_node_number(duty->id, &number) == 0 &&
+	    dev_delete(&duty->home.nl, &duty->dev) == 0)
+		return 0;
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_clear();
+	return 0;
+}
+
+/* There is nobody to tell a failure to; what passes, passes with time. */
 static int on_death(void *arg)
 {
 	struct duty *duty = arg;
-	dev_t number;
+	bool armed = is_armed(duty);
 
-	if (is_armed(duty->order) && tapfd_node_number(duty->id, &number) &&
-	    dev_delete(&duty->home.nl, &duty->dev) < 0)
+	for (unsigned tries = 0; tries < 8; tries++) {
+		int r = armed ? remove_own(duty) : 0;
+
 		fail_clear();
-	if (lifeline_sweep(&duty->home) < 0)
+		if (lifeline_sweep(&duty->home) >= 0 && r == 0)
+			return 0;
 		fail_clear();
-	return 0;
+		pause_briefly(1U << tries);
+	}
+	return FAIL_SYS;
 }
 
 int lifeline_watch(const struct lifeline *ll, struct dev_home *home, const struct dev *dev, int id,
@@ -242,20 +269,20 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home, const struc
 	/* The watcher works with a socket of its own and home's other descriptors. */
 	struct duty duty = { .home = *home, .id = id, .dev = *dev };
 	auto_nl struct nl nl = NL_INIT;
-	auto_close int order = -1, send = -1;
+	auto_close int mine = -1, its = -1;
 	char title[64];
 	int ends[2];
 
 	if (nl_open(&nl) < 0)
 		return fail_code();
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail_sys("cannot start the watcher");
-	order = ends[0];
-	send = ends[1];
+	mine = ends[0];
+	its = ends[1];
 	duty.home.nl = nl;
-	duty.order = order;
+	duty.orders = its;
 
-	const int keep[] = { nl.fd, id, order, home->sysfs };
+	const int keep[] = { nl.fd, id, its, home->sysfs };
 	const struct watch watch = {
 		.nsid = (int32_t)ll->mark,
 		.title = title,
@@ -269,25 +296,29 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home, const struc
 	snprintf(title, sizeof(title), "vnetctl: watching %s", dev->name);
 	if (watch_start(&watch) < 0)
 		return fail_code();
-	*arm = steal_fd(&send);
+	*arm = steal_fd(&mine);
 	return 0;
 }
 
 int lifeline_arm(int arm, bool on)
 {
-	if (write(arm, on ? "+" : "-", 1) != 1)
-		return fail_sys("cannot speak to the watcher");
-	return 0;
+	ssize_t n;
+
+	do
+		n = send(arm, on ? "+" : "-", 1, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? 0 : fail_sys("cannot speak to the watcher: was it killed?");
 }
 
-int lifeline_node(struct dev_home *home, const struct dev *dev, dev_t *number, char path[64])
+static int node_number(struct dev_home *home, struct holders *seen, const struct dev *dev,
+		       dev_t *number, char path[64])
 {
 	auto_close int id = -1, nsfd = -1, sysfs = -1;
 
 	if (dev->netnsid < 0) {
 		id = dev_node_id(home, dev);
 	} else {
-		nsfd = lifeline_open(home, dev->netnsid, path);
+		nsfd = lifeline_open(home, seen, dev->netnsid, path);
 		if (nsfd < 0 || netns_enter(nsfd) < 0)
 			return fail_code();
 		sysfs = tapfd_sysfs();
@@ -297,50 +328,65 @@ int lifeline_node(struct dev_home *home, const struct dev *dev, dev_t *number, c
 	}
 	if (id < 0)
 		return id;
-	if (!tapfd_node_number(id, number))
-		return fail_errno(ENODEV, NULL, "cannot find the node of %s", dev->name);
+	return tapfd_node_number(id, number);
+}
+
+int lifeline_key(struct dev_home *home, struct holders *seen, const struct dev *dev,
+		 struct holders_key *key, char path[64])
+{
+	*key = (struct holders_key){ .number = 0 };
+	if (dev_has_node(dev))
+		return node_number(home, seen, dev, &key->number, path);
+	memcpy(key->tap, dev->name, sizeof(key->tap));
+	key->netns = home->inode;
 	return 0;
 }
 
-int lifeline_holder(struct dev_home *home, const struct dev *dev, struct holder *holder)
+/* Returns 1, 0 when nobody can be seen, or a recorded failure. */
+static int find_holder(struct dev_home *home, struct holders *seen, const struct dev *dev,
+		       const struct holder **holder)
 {
-	struct holders_key key = { 0 };
+	struct holders_key key;
 	char path[64];
 
-	if (dev_has_node(dev)) {
-		if (lifeline_node(home, dev, &key.number, path) < 0)
-			return fail_code();
-	} else {
-		memcpy(key.tap, dev->name, sizeof(key.tap));
-	}
-	return holders_find(&key, holder);
+	*holder = NULL;
+	if (lifeline_key(home, seen, dev, &key, path) < 0 || holders_walk(seen) < 0)
+		return fail_code();
+	*holder = holders_next(seen, &key, NULL);
+	return *holder != NULL;
 }
 
 int lifeline_explain_held(const struct holder *holder)
 {
-	if (!holder->pid)
+	char comm[16];
+
+	if (!holder)
 		return fail_hint("it is held by a process that cannot be seen from here");
-	return fail_hint("it is held by %s (pid %d)", holder->comm, holder->pid);
+	holders_comm(holder->pid, comm);
+	return fail_hint("it is held by %s (pid %d)", comm, holder->pid);
 }
 
+/* Whether the kernel itself says that somebody has it open: a tap has a carrier
+ * while a queue is attached, a macvtap a living lifeline. */
 static int is_alive(struct dev_home *home, const struct dev *dev)
 {
 	if (dev->netnsid >= 0)
 		return 1;
-	if (!dev_has_node(dev) || !lifeline_is_mark(home, dev->group))
+	if (!dev_has_node(dev))
+		return dev->carrier;
+	if (!lifeline_is_mark(home, dev->group))
 		return 0;
 	return nl_nsid_alive(&home->nl, (int32_t)dev->group);
 }
 
-int lifeline_held(struct dev_home *home, const struct dev *dev, struct holder *holder)
+int lifeline_held(struct dev_home *home, struct holders *seen, const struct dev *dev,
+		  const struct holder **holder)
 {
-	int alive, found;
+	int alive = is_alive(home, dev), found;
 
-	holder->pid = 0;
-	alive = is_alive(home, dev);
 	if (alive < 0)
 		return alive;
-	found = lifeline_holder(home, dev, holder);
+	found = find_holder(home, seen, dev, holder);
 	if (found < 0 && alive) {
 		/* Whoever it is, it lives. */
 		fail_clear();
@@ -349,16 +395,16 @@ int lifeline_held(struct dev_home *home, const struct dev *dev, struct holder *h
 	return found < 0 ? found : alive || found;
 }
 
-int lifeline_is_orphan(struct dev_home *home, const struct dev *dev)
+int lifeline_is_orphan(struct dev_home *home, struct holders *seen, const struct dev *dev)
 {
-	struct holder holder;
+	const struct holder *holder;
 	int held;
 
 	if (dev->netnsid >= 0 || !dev_has_node(dev) || !lifeline_is_mark(home, dev->group))
 		return 0;
 	held = is_alive(home, dev);
 	if (held == 0)
-		held = lifeline_holder(home, dev, &holder);
+		held = find_holder(home, seen, dev, &holder);
 	return held < 0 ? held : !held;
 }
 
@@ -391,7 +437,8 @@ static void forget(void *arg)
 /* Returns 1 when it was an orphan and is gone, 0 when not, or a recorded failure. */
 static int remove_orphan(struct dev_home *home, const struct dev *dev)
 {
-	int r = lifeline_is_orphan(home, dev);
+	auto_holders struct holders seen = HOLDERS_INIT;
+	int r = lifeline_is_orphan(home, &seen, dev);
 
 	if (r <= 0)
 		return r;
@@ -445,13 +492,6 @@ static int look_at(const struct dev *dev, void *arg)
 	return 0;
 }
 
-static void pause_briefly(void)
-{
-	const struct timespec moment = { .tv_nsec = 2 * 1000 * 1000 };
-
-	nanosleep(&moment, NULL);
-}
-
 /* The namesake is asked for by name, since it may be of any kind. */
 static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
 {
@@ -477,7 +517,8 @@ static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
 /* 1: gone or about to go; 0: it stays. */
 static int move_aside(struct dev_home *home, const struct dev *dev)
 {
-	struct holder holder;
+	auto_holders struct holders seen = HOLDERS_INIT;
+	const struct holder *holder;
 	int r;
 
 	if (!dev->altname[0] && !lifeline_is_mark(home, dev->group))
@@ -489,12 +530,12 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	 * or a watcher is at it. */
 	if (dev_has_node(dev) ? is_alive(home, dev) <= 0 : dev->persist)
 		return 0;
-	r = lifeline_holder(home, dev, &holder);
+	r = find_holder(home, &seen, dev, &holder);
 	if (r > 0)
 		return 0;
 	/* Also when the look failed: what it looked at may have gone meanwhile. */
 	fail_clear();
-	pause_briefly();
+	pause_briefly(1);
 	return 1;
 }
 
@@ -528,7 +569,7 @@ bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, unsi
 		 * that is just being torn down. */
 		r = err == EEXIST || (tries < TRIES_UNSEEN && may_be_unseen(plan, err));
 		if (r)
-			pause_briefly();
+			pause_briefly(1);
 	}
 	fail_release();
 	if (r > 0)

@@ -41,28 +41,28 @@ int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev);
  * what cb returned below 0, or a recorded failure. */
 int lifeline_each(struct dev_home *home, dev_cb *cb, void (*restart)(void *arg), void *arg);
 
-/* Opens the lifeline namespace with this id, by way of a process that holds
- * it. Stores where it was found ("/proc/PID/fd/N") in path, which holds 64 bytes. Returns a
- * CLOEXEC descriptor, or a recorded failure (ESRCH: nobody visible holds it). */
-int lifeline_open(struct dev_home *home, int32_t nsid, char path[64]);
+/* Opens the lifeline namespace with this id, by way of a process that holds it
+ * (seen is walked if need be). Stores where it was found ("/proc/PID/fd/N") in
+ * path, which holds 64 bytes. Returns a CLOEXEC descriptor, or a recorded failure (ESRCH:
+ * nobody that can be seen holds it). */
+int lifeline_open(struct dev_home *home, struct holders *seen, int32_t nsid, char path[64]);
 
 /* Takes the lock on a name among home's devices and its lifelines': two makers
  * of one name must not both win where the kernel sees no clash. Returns a descriptor
  * to close, or a recorded failure. */
 int lifeline_lock_name(const char *name);
 
-/* The device number of a macvtap's node, seen from the device's namespace. For
- * one inside a lifeline, path (64 bytes) gets where that can be entered. Returns 0
- * or a recorded failure. */
-int lifeline_node(struct dev_home *home, const struct dev *dev, dev_t *number, char path[64]);
-
-/* Who holds dev: fills *holder. Returns 1, 0 when nobody can be seen, or a
+/* What to look for among the holders of dev. A macvtap inside a lifeline is
+ * looked at from there; path (64 bytes) then gets where that can be entered. Returns 0 or a
  * recorded failure. */
-int lifeline_holder(struct dev_home *home, const struct dev *dev, struct holder *holder);
+int lifeline_key(struct dev_home *home, struct holders *seen, const struct dev *dev,
+		 struct holders_key *key, char path[64]);
 
-/* True when the device's VM lives, seen or unseen: its lifeline lives or a
- * holder was found (in *holder, else its pid is 0). Returns 1, 0, or a recorded failure. */
-int lifeline_held(struct dev_home *home, const struct dev *dev, struct holder *holder);
+/* True when the device's VM lives, seen or unseen: its lifeline lives or
+ * somebody holds it. *holder gets who, NULL when nobody can be seen; it lives as long as
+ * seen, which is walked if need be. Returns 1, 0, or a recorded failure. */
+int lifeline_held(struct dev_home *home, struct holders *seen, const struct dev *dev,
+		  const struct holder **holder);
 
 /* The failure on record says that plan could not be made or brought up. Removes
  * an orphan that stands in the way, or waits a moment (2 ms) for a device of ours
@@ -74,8 +74,8 @@ bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, unsi
  * failure (EEXIST). The caller holds the lock on the name. */
 int lifeline_check_name(struct dev_home *home, const char *name);
 
-/* Adds who holds the device to the failure on record, or that nobody can be seen.
- * Returns the recorded code. */
+/* Adds who holds the device to the failure on record; NULL: nobody that can be
+ * seen. Returns the recorded code. */
 int lifeline_explain_held(const struct holder *holder);
 
 /* Lets go of the namespace. Harmless on LIFELINE_INIT. */
@@ -98,7 +98,7 @@ int lifeline_arm(int arm, bool on);
 
 /* True when the device is marked here, its lifeline is dead and nobody can be
  * seen to hold it. Returns 1, 0, or a recorded failure. */
-int lifeline_is_orphan(struct dev_home *home, const struct dev *dev);
+int lifeline_is_orphan(struct dev_home *home, struct holders *seen, const struct dev *dev);
 
 /* Removes every orphan at home. Returns how many, or a recorded failure. */
 int lifeline_sweep(struct dev_home *home);

@@ -229,6 +229,59 @@ void out_bool(struct out *o, const char *key, bool value)
 		put_value(o, value ? "on" : "off");
 }
 
+void out_flag(struct out *o, const char *key, bool value)
+{
+	if (is_json(o))
+		out_bool(o, key, value);
+	else if (value && o->style == OUT_TEXT)
+		printf("%s%s", o->first ? "" : " ", key);
+}
+
+void out_users(struct out *o, const char *key)
+{
+	out_list(o, key);
+}
+
+void out_user(struct out *o, const char *comm, int64_t pid)
+{
+	if (is_json(o)) {
+		json_separate(o);
+		json_open(o, '{');
+		out_num(o, "pid", pid);
+		out_str(o, "comm", comm);
+		out_list(o, "fds");
+		return;
+	}
+	if (!o->first)
+		putchar(',');
+	put_text(comm);
+	printf("(%" PRId64 ")", pid);
+	o->first = false;
+}
+
+void out_user_fd(struct out *o, int64_t fd)
+{
+	if (!is_json(o))
+		return;
+	json_separate(o);
+	printf("%" PRId64, fd);
+}
+
+void out_user_end(struct out *o)
+{
+	if (!is_json(o))
+		return;
+	json_close(o, ']');
+	json_close(o, '}');
+}
+
+void out_users_end(struct out *o)
+{
+	if (o->style == OUT_TEXT && o->first)
+		putchar('-');
+	out_list_end(o);
+}
+
 void out_list(struct out *o, const char *key)
 {
 	put_key(o, key);

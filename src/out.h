@@ -50,6 +50,24 @@ void out_num(struct out *o, const char *key, int64_t value);
 /* A truth. Text says "key on" or "key off". */
 void out_bool(struct out *o, const char *key, bool value);
 
+/* A truth that goes without saying when it is not so: text says "key" or nothing. */
+void out_flag(struct out *o, const char *key, bool value);
+
+/* Begins a list of processes; text says "key COMM(PID),COMM(PID)". */
+void out_users(struct out *o, const char *key);
+
+/* Begins one process of the list. */
+void out_user(struct out *o, const char *comm, int64_t pid);
+
+/* One descriptor of the process; text leaves it out. */
+void out_user_fd(struct out *o, int64_t fd);
+
+/* Ends the process. */
+void out_user_end(struct out *o);
+
+/* Ends the list of processes. */
+void out_users_end(struct out *o);
+
 /* Begins a list of strings; text says "key A,B". */
 void out_list(struct out *o, const char *key);
 

@@ -172,7 +172,7 @@ int tapfd_node_id(int sysfs, const char *name, int ifindex)
 	return fd < 0 ? fail_sys("cannot find the device number of %s", name) : fd;
 }
 
-bool tapfd_node_number(int id, dev_t *number)
+int tapfd_node_number(int id, dev_t *number)
 {
 	uint64_t maj, min;
 	char text[32], *colon;
@@ -181,19 +181,18 @@ bool tapfd_node_number(int id, dev_t *number)
 	do
 		n = pread(id, text, sizeof(text) - 1, 0);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return false;
+	if (n < 0)
+		return fail_sys("cannot read the device number of a macvtap");
 	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	colon = strchr(text, ':');
-	if (!colon)
-		return false;
-	*colon = '\0';
-	if (args_number(text, 0, UINT32_MAX, &maj) < 0 ||
+	if (colon)
+		*colon = '\0';
+	if (!colon || args_number(text, 0, UINT32_MAX, &maj) < 0 ||
 	    args_number(colon + 1, 0, UINT32_MAX, &min) < 0)
-		return false;
+		return fail_errno(EIO, NULL, "cannot read the device number of a macvtap");
 	*number = makedev((unsigned)maj, (unsigned)min);
-	return true;
+	return 0;
 }
 
 static void node_path(char path[32], int ifindex)
@@ -277,4 +276,16 @@ int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 	if (fchownat(look, "", uid, gid, AT_EMPTY_PATH) < 0 || chmod(self, mode) < 0)
 		return fail_sys("cannot give %s to its owner", path);
 	return 0;
+}
+
+ino_t tapfd_home_of(pid_t pid, int fd)
+{
+	auto_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), dup = -1, ns = -1;
+	struct stat st;
+
+	if (pidfd >= 0)
+		dup = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (dup >= 0)
+		ns = ioctl(dup, TUNGETDEVNETNS);
+	return ns >= 0 && fstat(ns, &st) == 0 ? st.st_ino : 0;
 }

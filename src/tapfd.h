@@ -58,9 +58,9 @@ int tapfd_sysfs(void);
  * the device's identity. Returns a CLOEXEC descriptor or a recorded failure. */
 int tapfd_node_id(int sysfs, const char *name, int ifindex);
 
-/* Reads the device number from tapfd_node_id()'s descriptor. Returns true, or
- * false without a failure on record when the node is gone. */
-bool tapfd_node_number(int id, dev_t *number);
+/* Reads the device number from tapfd_node_id()'s descriptor. Returns 0 or a
+ * recorded failure (ENODEV when that node is gone). */
+int tapfd_node_number(int id, dev_t *number);
 
 /* Opens the node with this number for reading and writing: /dev/tap<ifindex>
  * if that is it, otherwise a node made for the purpose in a private tmpfs,
@@ -72,5 +72,10 @@ int tapfd_open_node(dev_t number, int ifindex);
 /* Gives /dev/tap<ifindex> to uid and gid (mode 0600, or 0660 with a gid), if
  * it has this device number. (uid_t)-1 leaves the owner. Returns 0 or a recorded failure. */
 int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid);
+
+/* The inode of the network namespace that the tap behind another process's descriptor lives
+ * in (TUNGETDEVNETNS, through a duplicate that is closed at once), or 0 without a
+ * failure on record when that cannot be told. */
+ino_t tapfd_home_of(pid_t pid, int fd);
 
 #endif

@@ -238,6 +238,20 @@ static int open_home(struct options *o)
 	return dev_home_open(&o->ctx.home);
 }
 
+/* Nothing that we open may land on 0, 1 or 2; COMMAND finds them closed again. */
+static int guard_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd < 0)
+		return fail_sys("cannot open /dev/null");
+	close(fd);
+	return 0;
+}
+
 static int run_cmd(const struct cmd *cmd, struct options *o, int argc, char **argv)
 {
 	int r;
@@ -246,7 +260,9 @@ static int run_cmd(const struct cmd *cmd, struct options *o, int argc, char **ar
 		help_cmd(cmd);
 		return out_plain_end();
 	}
-	r = open_home(o);
+	r = guard_stdio();
+	if (r == 0)
+		r = open_home(o);
 	if (r == 0)
 		r = cmd->run(&o->ctx, argc, argv);
 	dev_home_close(&o->ctx.home);
@@ -261,20 +277,6 @@ static enum out_style style_of(const struct options *o)
 	if (o->json)
 		return OUT_JSON;
 	return o->brief ? OUT_BRIEF : OUT_TEXT;
-}
-
-/* Nothing that we open may land on 0, 1 or 2; COMMAND finds them closed again. */
-static int guard_stdio(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= 2);
-	if (fd < 0)
-		return fail_sys("cannot open /dev/null");
-	close(fd);
-	return 0;
 }
 
 /* r is 0, a FAIL_* code, or minus an exit status of open-exec's own. */
@@ -295,8 +297,8 @@ int main(int argc, char **argv)
 	const struct cmd *cmd = NULL;
 	int used, r;
 
-	if (argc < 1 || guard_stdio() < 0)
-		return status_of(fail_refuse("started without a name"), NULL);
+	if (argc < 1)
+		return status_of(fail_usage("started without a name"), NULL);
 	o.ctx.argv = argv;
 	used = parse_options(argc - 1, argv + 1, &o);
 	if (used < 0)
@@ -304,7 +306,8 @@ int main(int argc, char **argv)
 	argc -= 1 + used;
 	argv += 1 + used;
 	o.ctx.style = style_of(&o);
-	/* A program wants all there is; only people want it short. */
+	/* A program wants all there is, but not unasked what is dear. */
+	o.ctx.users = o.ctx.details || !(o.json || o.pretty);
 	o.ctx.details |= o.json || o.pretty;
 	if (o.version) {
 		out_line("vnetctl %s", VNETCTL_VERSION);

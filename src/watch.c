@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The subscription is made before the fork, by the caller, who still holds
  * the namespace: so nothing can die unheard and there is nothing to wait for.
- * Forked twice: a COMMAND that we exec must not find itself with a child. */
+ * Forked twice: a COMMAND that we exec must not find itself with a child. All that can
+ * fail is done by the process in between, whose exit status is its error number. */
 #include "watch.h"
 
 #include <errno.h>
@@ -15,8 +16,24 @@
 #include "nl.h"
 #include "priv.h"
 
+/* Without close_range(2) (Linux 5.9; a seccomp filter may refuse it): one by one. */
+static int close_from_to(unsigned from, unsigned to)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+
+	if (syscall(SYS_close_range, from, to, 0) == 0)
+		return 0;
+	if (max <= 0 || max > 1 << 20)
+		return -1;
+	for (unsigned fd = from; fd <= to && fd < (unsigned)max; fd++) {
+		if (close(fd) < 0 && errno != EBADF)
+			return -1;
+	}
+	return 0;
+}
+
 /* Closes all descriptors but those in keep[], which it sorts. */
-static void close_others(int *keep, size_t n)
+static int close_others(int *keep, size_t n)
 {
 	unsigned from = 0;
 
@@ -31,11 +48,11 @@ static void close_others(int *keep, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		unsigned fd = (unsigned)keep[i];
 
-		if (fd > from)
-			syscall(SYS_close_range, from, fd - 1, 0);
+		if (fd > from && close_from_to(from, fd - 1) < 0)
+			return fail_sys("cannot close descriptors");
 		from = fd + 1;
 	}
-	syscall(SYS_close_range, from, ~0U, 0);
+	return close_from_to(from, ~0U) < 0 ? fail_sys("cannot close descriptors") : 0;
 }
 
 /* ps reads the command line from the memory that argv's strings lie in, which
@@ -67,19 +84,28 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void live(const struct watch *watch, int heard, int *keep)
+/* Whatever wakes us, wake() looks for itself; a broken socket is no reason to
+ * leave a device behind. */
+static void live(const struct watch *watch, int heard)
 {
-	int r;
-
-	close_others(keep, watch->n_keep + 1);
-	set_title(watch->argv, watch->title);
-	r = chdir("/");
-	(void)r;
-	/* Whatever wakes us, wake() looks for itself; a broken socket is no reason
-	 * to leave a device behind. */
 	if (nl_nsid_wait(heard) < 0)
 		fail_clear();
 	_exit(watch->wake(watch->arg) < 0);
+}
+
+/* The process in between: everything that the watcher is to be, then it. */
+static int become_watcher(const struct watch *watch, int *keep)
+{
+	static const cap_value_t needed[] = { CAP_NET_ADMIN }; /* to remove the device */
+
+	if (setsid() < 0 || chdir("/") < 0)
+		return fail_sys("cannot leave the session");
+	if (priv_keep_only(needed, ARRAY_SIZE(needed)) < 0 ||
+	    close_others(keep, watch->n_keep + 1) < 0)
+		return fail_code();
+	set_signals();
+	set_title(watch->argv, watch->title);
+	return 0;
 }
 
 static int wait_for(pid_t child)
@@ -100,7 +126,6 @@ static int wait_for(pid_t child)
 
 int watch_start(const struct watch *watch)
 {
-	static const cap_value_t needed[] = { CAP_NET_ADMIN }; /* to remove the device */
 	auto_close int heard = nl_nsid_watch(watch->nsid);
 	int keep[16];
 	pid_t child;
@@ -118,14 +143,11 @@ int watch_start(const struct watch *watch)
 	if (child > 0)
 		return wait_for(child);
 
-	if (setsid() < 0)
-		_exit(errno);
-	if (priv_keep_only(needed, ARRAY_SIZE(needed)) < 0)
+	if (become_watcher(watch, keep) < 0)
 		_exit(fail_errnum());
-	set_signals();
 	child = fork();
 	if (child != 0)
 		_exit(child < 0 ? errno : 0);
-	live(watch, heard, keep);
+	live(watch, heard);
 	_exit(0);
 }

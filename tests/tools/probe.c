@@ -30,7 +30,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-extern char **environ;
 
 static void die(const char *what)
 {
