@@ -12,8 +12,10 @@
 /* What the options before the command say, and what every command works with. */
 struct ctx {
 	enum out_style style;
-	bool details;	      /* more fields */
-	bool users;	      /* who holds a device: costs a walk over /proc */
+	bool details; /* more fields */
+	bool users;   /* who holds a device: costs a walk over /proc */
+	bool tree;
+	bool colour;
 	char **argv;	      /* main's */
 	int origin;	      /* the caller's network namespace when -n was given, else -1 */
 	struct dev_home home; /* where the devices are */

@@ -73,7 +73,7 @@ static int finish(struct ctx *ctx, const struct create *create, const struct dev
 	for (unsigned tries = 0; create->up; tries++) {
 		if (dev_change(&ctx->home.nl, dev, &up) == 0) {
 			if (plan->link && !(plan->link->flags & IFF_UP))
-				warn("%s is down, and so %s has no link: 'ip link set %s up'",
+				warn("%s is down, so %s reaches nobody: 'ip link set %s up'",
 				     plan->link->name, dev->name, plan->link->name);
 			return 0;
 		}
@@ -89,7 +89,7 @@ static int tell(struct ctx *ctx, const struct create *create, const struct dev *
 	struct out o;
 
 	if (ctx->style == OUT_JSON || ctx->style == OUT_PRETTY) {
-		out_begin(&o, ctx->style, NULL);
+		out_begin(&o, ctx->style, false, NULL);
 		out_row(&o, "ifname", dev->name);
 		out_row_end(&o);
 		return out_end(&o);

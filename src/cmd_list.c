@@ -25,19 +25,28 @@ struct list {
 	const char *type;
 	const char *link;
 	enum dev_mode mode;
-	bool orphaned; /* only these */
+	bool orphaned, used, unused; /* only these */
 
 	struct ctx *ctx;
 	struct out out;
 	struct dev_home home; /* with a socket of its own, for questions during a dump */
 	struct holders seen;
-	bool users;	/* are to be shown */
+	struct lifeline_marks marks;
+	bool users;	    /* are to be shown */
+	struct node *nodes; /* rows of a tree, which are shown at the end */
+	size_t n_nodes;
+	struct known { /* names of links, by index */
+		int ifindex;
+		int32_t netnsid;
+		char name[IFNAMSIZ];
+	} known[64];
 	int link_index; /* of link */
 	struct shown {	/* what an interrupted dump had shown already */
 		int ifindex;
 		int32_t netnsid;
 	} * shown;
 	size_t n_shown;
+	bool again;
 };
 
 static void *take_name(void *dst, const char *name)
@@ -62,19 +71,34 @@ static const struct args_word words[] = {
 	{ .name = "mode", .value = "{private|vepa|bridge|passthru|source}",
 	  .parse = dev_mode_value, .offset = offsetof(struct list, mode),
 	  .help = "only devices in this mode" },
-	{ .name = "orphaned", .offset = offsetof(struct list, orphaned),
+	{ .name = "used", .offset = offsetof(struct list, used), .excl = 1,
+	  .help = "only devices that somebody holds open" },
+	{ .name = "unused", .offset = offsetof(struct list, unused), .excl = 1,
+	  .help = "only devices that nobody can be seen to hold" },
+	{ .name = "orphaned", .offset = offsetof(struct list, orphaned), .excl = 1,
 	  .help = "only devices of vnetctl's that outlived their VM and their watcher" },
 };
 /* clang-format on */
 
-static const char *name_of(struct list *list, int ifindex, int32_t netnsid, struct dev *dev)
+/* The name of a link, for as long as nobody asks for another one; NULL when
+ * there is none or it cannot be told. */
+static const char *name_of(struct list *list, int ifindex, int32_t netnsid)
 {
+	struct known *known = &list->known[(unsigned)ifindex % ARRAY_SIZE(list->known)];
+	struct dev dev;
+
 	if (!ifindex)
 		return NULL;
-	if (dev_get_index(&list->home.nl, netnsid, ifindex, dev) == 0)
-		return dev->name;
-	fail_clear();
-	return NULL;
+	if (known->ifindex == ifindex && known->netnsid == netnsid)
+		return known->name;
+	if (dev_get_index(&list->home.nl, netnsid, ifindex, &dev) < 0) {
+		fail_clear();
+		return NULL;
+	}
+	known->ifindex = ifindex;
+	known->netnsid = netnsid;
+	memcpy(known->name, dev.name, sizeof(known->name));
+	return known->name;
 }
 
 static const char *operstate(const struct dev *dev)
@@ -252,38 +276,60 @@ static void show_details(struct list *list, const struct dev *dev, const struct 
 	}
 }
 
-static void show(struct list *list, const struct dev *dev, bool orphaned)
+/* From inside a lifeline the lower device is "elsewhere", which is home. */
+static const char *link_name(struct list *list, const struct dev *dev)
 {
-	const char *link, *master;
-	struct out *o = &list->out;
-	struct dev lower, bridge;
-	struct way way;
-	char mac[18];
+	return name_of(list, dev->link, dev->netnsid >= 0 ? -1 : dev->link_netnsid);
+}
 
-	/* From inside a lifeline the lower device is "elsewhere", which is home. */
-	link = name_of(list, dev->link, dev->netnsid >= 0 ? -1 : dev->link_netnsid, &lower);
-	master = name_of(list, dev->master, -1, &bridge);
+static void show_state(struct out *o, const struct dev *dev)
+{
+	const char *state = operstate(dev);
+
+	out_next_ink(o, streq(state, "UP") ? INK_UP : streq(state, "DOWN") ? INK_DOWN : INK_NONE);
+	out_str(o, "operstate", state);
+}
+
+static void show_mac(struct out *o, const char *key, const uint8_t mac[6])
+{
+	char text[18];
+
+	dev_mac_text(mac, text);
+	out_next_ink(o, INK_MAC);
+	out_str(o, key, text);
+}
+
+static void show_brief(struct list *list, const struct dev *dev)
+{
+	const char *link = link_name(list, dev);
+	struct out *o = &list->out;
+
+	out_next_ink(o, INK_NAME);
 	out_row(o, "ifname", dev->name);
-	out_str(o, "operstate", operstate(dev));
+	show_state(o, dev);
 	out_str(o, "type", dev_kind_word(dev->kind));
-	if (o->style == OUT_BRIEF) {
-		out_str(o, "link", link ? link : master);
-	} else {
-		out_str(o, "link", link);
-		if (dev->link_netnsid >= 0 && dev->netnsid < 0)
-			out_num(o, "link_netnsid", dev->link_netnsid);
-		out_str(o, "master", master);
-	}
+	out_str(o, "link", link ? link : name_of(list, dev->master, -1));
 	out_str(o, "mode", dev->mode ? dev_mode_word(dev->mode) : NULL);
-	dev_mac_text(dev->address, mac);
-	out_str(o, "address", mac);
-	if (o->style == OUT_BRIEF) {
-		out_row_end(o);
-		return;
-	}
+	show_mac(o, "address", dev->address);
+	out_row_end(o);
+}
+
+static void show(struct list *list, const struct dev *dev, const struct way *way, bool orphaned)
+{
+	struct out *o = &list->out;
+
+	out_next_ink(o, INK_NAME);
+	out_row(o, "ifname", dev->name);
+	show_state(o, dev);
+	out_str(o, "type", dev_kind_word(dev->kind));
+	out_str(o, "link", link_name(list, dev));
+	if (dev->link_netnsid >= 0 && dev->netnsid < 0)
+		out_num(o, "link_netnsid", dev->link_netnsid);
+	out_str(o, "master", name_of(list, dev->master, -1));
+	out_str(o, "mode", dev->mode ? dev_mode_word(dev->mode) : NULL);
+	show_mac(o, "address", dev->address);
 	if (!dev_has_node(dev)) {
-		dev_mac_text(dev->guest.b, mac);
-		out_str(o, "guest_address", mac);
+		show_mac(o, "guest_address", dev->guest.b);
 		if (dev->master)
 			out_bool(o, "isolated", dev->isolated);
 	}
@@ -293,13 +339,111 @@ static void show(struct list *list, const struct dev *dev, bool orphaned)
 	out_flag(o, "orphaned", orphaned);
 	if (dev->netnsid >= 0)
 		out_num(o, "netnsid", dev->netnsid);
-	if (list->users || list->ctx->details)
-		find_way(list, dev, &way);
 	if (list->users)
-		show_users(list, &way);
+		show_users(list, way);
 	if (list->ctx->details)
-		show_details(list, dev, &way);
+		show_details(list, dev, way);
 	out_row_end(o);
+}
+
+/* A tree needs all of them before the first line. */
+struct node {
+	struct dev dev;
+	struct way way;
+	bool orphaned;
+	char root[IFNAMSIZ]; /* lower device or bridge */
+};
+
+static int keep_node(struct list *list, const struct dev *dev, const struct way *way, bool orphaned)
+{
+	const char *link = link_name(list, dev),
+		   *root = link ? link : name_of(list, dev->master, -1);
+	struct node *more;
+
+	/* Doubled each time it is full; n is a power of two then. */
+	if ((list->n_nodes & (list->n_nodes - 1)) == 0) {
+		size_t room = list->n_nodes ? 2 * list->n_nodes : 1;
+
+		more = realloc(list->nodes, room * sizeof(*more));
+		if (!more)
+			return fail_errno(ENOMEM, NULL, "cannot list devices");
+		list->nodes = more;
+	}
+	more = &list->nodes[list->n_nodes++];
+	*more = (struct node){ .dev = *dev, .way = *way, .orphaned = orphaned };
+	snprintf(more->root, sizeof(more->root), "%s", root ? root : "");
+	return 0;
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+	const struct node *x = a, *y = b;
+	int r = strcmp(x->root, y->root);
+
+	return r ? r : strcmp(x->dev.name, y->dev.name);
+}
+
+static void draw_users(struct list *list, const struct node *node, bool last_dev)
+{
+	const struct holder *h = NULL, *next = NULL;
+	char comm[16], text[48];
+
+	if (node->way.known)
+		h = holders_next(&list->seen, &node->way.key, NULL);
+	for (; h; h = next) {
+		next = h;
+		while (next && next->pid == h->pid)
+			next = holders_next(&list->seen, &node->way.key, next);
+		const bool last[] = { last_dev, !next };
+
+		out_branch(&list->out, 2, last);
+		holders_comm(h->pid, comm);
+		snprintf(text, sizeof(text), "(pid %d)", h->pid);
+		out_word(&list->out, comm);
+		out_word(&list->out, text);
+		out_branch_end(&list->out);
+	}
+}
+
+static void draw_node(struct list *list, const struct node *node, bool last)
+{
+	const struct dev *dev = &node->dev;
+	struct out *o = &list->out;
+	char mac[18];
+
+	out_branch(o, 1, &last);
+	out_next_ink(o, INK_NAME);
+	out_word(o, dev->name);
+	out_word(o, dev_kind_word(dev->kind));
+	out_word(o, dev->mode ? dev_mode_word(dev->mode) : NULL);
+	dev_mac_text(dev->guest.b, mac);
+	out_next_ink(o, INK_MAC);
+	out_word(o, mac);
+	out_next_ink(o, dev->operstate == 6 ? INK_UP : INK_NONE);
+	out_word(o, operstate(dev));
+	out_word(o, lifetime(list, dev));
+	out_word(o, node->orphaned ? "orphaned" : NULL);
+	out_branch_end(o);
+	draw_users(list, node, last);
+}
+
+static void draw_tree(struct list *list)
+{
+	const struct node *nodes = list->nodes;
+
+	if (list->n_nodes)
+		qsort(list->nodes, list->n_nodes, sizeof(*nodes), compare_nodes);
+	for (size_t i = 0; i < list->n_nodes; i++) {
+		bool first = i == 0 || !streq(nodes[i].root, nodes[i - 1].root);
+		bool last = i + 1 == list->n_nodes || !streq(nodes[i].root, nodes[i + 1].root);
+
+		if (first) {
+			out_branch(&list->out, 0, NULL);
+			out_word(&list->out, nodes[i].root[0] ? nodes[i].root : "(no link)");
+			out_branch_end(&list->out);
+		}
+		draw_node(list, &nodes[i], last);
+	}
 }
 
 static bool wanted(struct list *list, const struct dev *dev)
@@ -331,31 +475,58 @@ static bool shown_before(struct list *list, const struct dev *dev)
 	return false;
 }
 
-static int show_if_wanted(const struct dev *dev, void *arg)
+static int remember_shown(struct list *list, const struct dev *dev)
 {
-	struct list *list = arg;
-	struct shown *more;
-	int orphaned;
+	/* Doubled each time it is full; n is a power of two then. */
+	if ((list->n_shown & (list->n_shown - 1)) == 0) {
+		size_t room = list->n_shown ? 2 * list->n_shown : 1;
+		struct shown *more = realloc(list->shown, room * sizeof(*more));
 
-	if (!wanted(list, dev) || shown_before(list, dev))
-		return 0;
-	orphaned = lifeline_is_orphan(&list->home, &list->seen, dev);
-	if (orphaned < 0)
-		return orphaned;
-	if (list->orphaned && !orphaned)
-		return 0;
-	show(list, dev, orphaned);
-	more = realloc(list->shown, (list->n_shown + 1) * sizeof(*more));
-	if (!more)
-		return fail_errno(ENOMEM, NULL, "cannot list devices");
-	list->shown = more;
-	more[list->n_shown++] = (struct shown){ dev->ifindex, dev->netnsid };
+		if (!more)
+			return fail_errno(ENOMEM, NULL, "cannot list devices");
+		list->shown = more;
+	}
+	list->shown[list->n_shown++] = (struct shown){ dev->ifindex, dev->netnsid };
 	return 0;
 }
 
+/* True when somebody holds it, as far as can be seen. */
+static bool is_used(struct list *list, const struct way *way)
+{
+	return way->known && holders_next(&list->seen, &way->key, NULL);
+}
+
+static int show_if_wanted(const struct dev *dev, void *arg)
+{
+	struct list *list = arg;
+	struct way way = { .known = false };
+	int orphaned;
+
+	if (!wanted(list, dev) || (list->again && shown_before(list, dev)))
+		return 0;
+	orphaned = lifeline_is_orphan(&list->home, &list->marks, &list->seen, dev);
+	if (orphaned < 0)
+		return orphaned;
+	if (list->users)
+		find_way(list, dev, &way);
+	if ((list->orphaned && !orphaned) || (list->used && !is_used(list, &way)) ||
+	    (list->unused && is_used(list, &way)))
+		return 0;
+	if (remember_shown(list, dev) < 0)
+		return fail_code();
+	if (list->ctx->tree && list->ctx->style == OUT_TEXT)
+		return keep_node(list, dev, &way, orphaned);
+	if (list->ctx->style == OUT_BRIEF)
+		show_brief(list, dev);
+	else
+		show(list, dev, &way, orphaned);
+	return 0;
+}
+
+/* The dump was interrupted and comes once more. */
 static void again(void *arg)
 {
-	(void)arg;
+	((struct list *)arg)->again = true;
 }
 
 static int find_link(struct list *list)
@@ -384,6 +555,36 @@ static int check_names(struct list *list)
 	return 0;
 }
 
+static int show_all(struct list *list)
+{
+	struct nl *nl = &list->ctx->home.nl;
+
+	if (lifeline_marks_load(&list->home, &list->marks) < 0 ||
+	    (!streq(list->type, "tap") &&
+	     dev_each(nl, "macvtap", -1, show_if_wanted, again, list) < 0) ||
+	    (!streq(list->type, "macvtap") &&
+	     dev_each(nl, "tun", -1, show_if_wanted, again, list) < 0) ||
+	    lifeline_each(&list->ctx->home, &list->marks, show_if_wanted, again, list) < 0)
+		return fail_code();
+	if (list->nodes)
+		draw_tree(list);
+	return check_names(list);
+}
+
+static int look_for_users(struct list *list)
+{
+	const struct ctx *ctx = list->ctx;
+
+	list->users =
+		(ctx->users && ctx->style != OUT_BRIEF) || ctx->tree || list->used || list->unused;
+	if (list->users && holders_walk(&list->seen) < 0)
+		return fail_code();
+	if (list->seen.denied)
+		warn("cannot look into %u processes of others: run as root to see all users",
+		     list->seen.denied);
+	return 0;
+}
+
 static int run(struct ctx *ctx, int argc, char **argv)
 {
 	static const unsigned widths[] = { 16, 15, 8, 16, 9, 0 };
@@ -395,26 +596,15 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		return r;
 	if (find_link(&list) < 0)
 		return fail_code();
-	out_begin(&list.out, ctx->style, widths);
-	list.users = ctx->users && ctx->style != OUT_BRIEF;
-	r = list.users ? holders_walk(&list.seen) : 0;
-	if (list.seen.denied)
-		warn("cannot look into %u processes of others: run as root to see all users",
-		     list.seen.denied);
-	if (r == 0)
-		r = dev_home_open(&list.home);
-	if (r == 0)
-		r = dev_each(&ctx->home.nl, "macvtap", -1, show_if_wanted, again, &list);
-	if (r == 0)
-		r = dev_each(&ctx->home.nl, "tun", -1, show_if_wanted, again, &list);
-	if (r == 0)
-		r = lifeline_each(&ctx->home, show_if_wanted, again, &list);
-	if (r == 0)
-		check_names(&list);
+	out_begin(&list.out, ctx->style, ctx->colour, widths);
+	if (look_for_users(&list) == 0 && dev_home_open(&list.home) == 0)
+		show_all(&list);
 	out_end(&list.out);
 	dev_home_close(&list.home);
 	holders_free(&list.seen);
+	lifeline_marks_free(&list.marks);
 	free(list.shown);
+	free(list.nodes);
 	return fail_code();
 }
 

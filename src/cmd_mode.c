@@ -28,7 +28,7 @@ static int tell(struct ctx *ctx, const struct dev *dev)
 	struct out o;
 
 	if (ctx->style == OUT_JSON || ctx->style == OUT_PRETTY) {
-		out_begin(&o, ctx->style, NULL);
+		out_begin(&o, ctx->style, false, NULL);
 		out_row(&o, "ifname", dev->name);
 		out_str(&o, "mode", dev_mode_word(dev->mode));
 		out_row_end(&o);

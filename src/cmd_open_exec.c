@@ -199,7 +199,7 @@ static int open_queue(struct job *job)
 static void warn_if_down(struct job *job)
 {
 	if (job->link.ifindex && !(job->link.flags & IFF_UP))
-		warn("%s is down, and so %s has no link: 'ip link set %s up'", job->link.name,
+		warn("%s is down, so %s reaches nobody: 'ip link set %s up'", job->link.name,
 		     job->dev.name, job->link.name);
 }
 

@@ -105,42 +105,93 @@ int lifeline_new(struct dev_home *home, const char *inside, struct lifeline *ll)
 
 struct ids {
 	const struct dev_home *home;
-	const char *name; /* only where a device born with it would be; NULL: all */
-	int32_t *ids;
-	size_t n;
+	struct lifeline_marks *marks;
 };
 
 static int collect_id(int32_t nsid, void *arg)
 {
-	struct ids *ids = arg;
-	uint32_t mark = (uint32_t)nsid;
-	int32_t *more;
+	struct lifeline_marks *marks = ((struct ids *)arg)->marks;
 
-	if (!lifeline_is_mark(ids->home, mark) || !(mark & 1))
+	if (!lifeline_is_mark(((struct ids *)arg)->home, (uint32_t)nsid))
 		return 0;
-	if (ids->name && (((mark >> 1) - name_hash(ids->name)) & 0x7fff) >= TRIES)
-		return 0;
-	more = realloc(ids->ids, (ids->n + 1) * sizeof(*more));
-	if (!more)
-		return fail_errno(ENOMEM, NULL, "cannot list lifelines");
-	ids->ids = more;
-	more[ids->n++] = nsid;
+	/* Doubled each time it is full; n is a power of two then. */
+	if ((marks->n & (marks->n - 1)) == 0) {
+		size_t room = marks->n ? 2 * marks->n : 1;
+		int32_t *more = realloc(marks->ids, room * sizeof(*more));
+
+		if (!more)
+			return fail_errno(ENOMEM, NULL, "cannot list lifelines");
+		marks->ids = more;
+	}
+	marks->ids[marks->n++] = nsid;
 	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int lifeline_marks_load(struct dev_home *home, struct lifeline_marks *marks)
+{
+	struct ids ids = { home, marks };
+
+	*marks = (struct lifeline_marks){ .n = 0 };
+	if (nl_nsid_each(&home->nl, collect_id, &ids) < 0) {
+		lifeline_marks_free(marks);
+		return fail_code();
+	}
+	if (marks->n)
+		qsort(marks->ids, marks->n, sizeof(*marks->ids), compare_ids);
+	return 0;
+}
+
+void lifeline_marks_free(struct lifeline_marks *marks)
+{
+	free(marks->ids);
+	*marks = (struct lifeline_marks){ .n = 0 };
+}
+
+/* Whether a device born with that name could be in the lifeline with this mark. */
+static bool could_hold(uint32_t mark, const char *name)
+{
+	return (((mark >> 1) - name_hash(name)) & 0x7fff) < TRIES;
 }
 
 int lifeline_find(struct dev_home *home, const char *name, bool quick, struct dev *dev)
 {
-	struct ids ids = { .home = home, .name = quick ? name : NULL };
-	int r = nl_nsid_each(&home->nl, collect_id, &ids);
+	struct lifeline_marks marks;
+	int r = lifeline_marks_load(home, &marks);
 
-	for (size_t i = 0; r == 0 && i < ids.n; i++) {
-		r = dev_get(&home->nl, ids.ids[i], name, dev) == 0;
+	for (size_t i = 0; r == 0 && i < marks.n; i++) {
+		uint32_t mark = (uint32_t)marks.ids[i];
+
+		if (!(mark & 1) || (quick && !could_hold(mark, name)))
+			continue;
+		r = dev_get(&home->nl, marks.ids[i], name, dev) == 0;
 		/* It may be another name, or the namespace may have died just now. */
 		if (!r)
 			fail_clear();
 	}
-	free(ids.ids);
+	lifeline_marks_free(&marks);
 	return r;
+}
+
+int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb,
+		  void (*restart)(void *arg), void *arg)
+{
+	for (size_t i = 0; i < marks->n; i++) {
+		if (!(marks->ids[i] & 1))
+			continue;
+		if (dev_each(&home->nl, "macvtap", marks->ids[i], cb, restart, arg) == 0)
+			continue;
+		if (!nl_nsid_gone(fail_errnum()))
+			return fail_code();
+		fail_clear();
+	}
+	return 0;
 }
 
 int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev)
@@ -158,22 +209,6 @@ int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev)
 		return fail_code();
 	fail_clear();
 	return 0;
-}
-
-int lifeline_each(struct dev_home *home, dev_cb *cb, void (*restart)(void *arg), void *arg)
-{
-	struct ids ids = { .home = home };
-	int r = nl_nsid_each(&home->nl, collect_id, &ids);
-
-	for (size_t i = 0; r == 0 && i < ids.n; i++) {
-		r = dev_each(&home->nl, "macvtap", ids.ids[i], cb, restart, arg);
-		if (r < 0 && nl_nsid_gone(fail_errnum())) {
-			fail_clear();
-			r = 0;
-		}
-	}
-	free(ids.ids);
-	return r;
 }
 
 /* The descriptor, if the namespace at path is still the one with this id. */
@@ -395,14 +430,23 @@ int lifeline_held(struct dev_home *home, struct holders *seen, const struct dev 
 	return found < 0 ? found : alive || found;
 }
 
-int lifeline_is_orphan(struct dev_home *home, struct holders *seen, const struct dev *dev)
+static bool has_mark(const struct lifeline_marks *marks, uint32_t mark)
+{
+	int32_t id = (int32_t)mark;
+
+	return marks && marks->n &&
+	       bsearch(&id, marks->ids, marks->n, sizeof(id), compare_ids) != NULL;
+}
+
+int lifeline_is_orphan(struct dev_home *home, const struct lifeline_marks *marks,
+		       struct holders *seen, const struct dev *dev)
 {
 	const struct holder *holder;
 	int held;
 
 	if (dev->netnsid >= 0 || !dev_has_node(dev) || !lifeline_is_mark(home, dev->group))
 		return 0;
-	held = is_alive(home, dev);
+	held = has_mark(marks, dev->group) ? 1 : is_alive(home, dev);
 	if (held == 0)
 		held = find_holder(home, seen, dev, &holder);
 	return held < 0 ? held : !held;
@@ -438,7 +482,7 @@ static void forget(void *arg)
 static int remove_orphan(struct dev_home *home, const struct dev *dev)
 {
 	auto_holders struct holders seen = HOLDERS_INIT;
-	int r = lifeline_is_orphan(home, &seen, dev);
+	int r = lifeline_is_orphan(home, NULL, &seen, dev);
 
 	if (r <= 0)
 		return r;
@@ -495,6 +539,7 @@ static int look_at(const struct dev *dev, void *arg)
 /* The namesake is asked for by name, since it may be of any kind. */
 static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
 {
+	struct lifeline_marks marks = { .n = 0 };
 	int r;
 
 	if (dev_get(&home->nl, -1, obstacle->plan->name, &obstacle->dev) == 0) {
@@ -510,7 +555,10 @@ static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
 	if (r == 0)
 		r = dev_each(&home->nl, "macvtap", -1, look_at, NULL, obstacle);
 	if (r == 0 && !obstacle->found)
-		r = lifeline_each(home, look_at, NULL, obstacle);
+		r = lifeline_marks_load(home, &marks);
+	if (r == 0 && !obstacle->found)
+		r = lifeline_each(home, &marks, look_at, NULL, obstacle);
+	lifeline_marks_free(&marks);
 	return r < 0 ? r : 0;
 }
 

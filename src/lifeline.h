@@ -23,6 +23,19 @@ struct lifeline {
 		.nsfd = -1 \
 	}
 
+/* The lifelines of home that lived at one moment. */
+struct lifeline_marks {
+	int32_t *ids; /* sorted */
+	size_t n;
+};
+
+/* Asks for all of home's lifelines. marks is the caller's to free with
+ * lifeline_marks_free(). Returns 0 or a recorded failure. */
+int lifeline_marks_load(struct dev_home *home, struct lifeline_marks *marks);
+
+/* Frees what lifeline_marks_load() loaded. */
+void lifeline_marks_free(struct lifeline_marks *marks);
+
 /* Makes a lifeline and gives it a free id at home. inside is the name of the
  * device that will live in it (lifetime fd), NULL for one that stays at home. Needs CAP_SYS_ADMIN.
  * Returns 0 or a recorded failure. */
@@ -37,9 +50,10 @@ int lifeline_find(struct dev_home *home, const char *name, bool quick, struct de
  * *dev, or a recorded failure (ENODEV; also for what is neither macvtap nor tap). */
 int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev);
 
-/* Calls cb for every device that lives in one of home's lifelines. Returns 0,
+/* Calls cb for every device that lives in one of these lifelines. Returns 0,
  * what cb returned below 0, or a recorded failure. */
-int lifeline_each(struct dev_home *home, dev_cb *cb, void (*restart)(void *arg), void *arg);
+int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb,
+		  void (*restart)(void *arg), void *arg);
 
 /* Opens the lifeline namespace with this id, by way of a process that holds it
  * (seen is walked if need be). Stores where it was found ("/proc/PID/fd/N") in
@@ -97,8 +111,10 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home, const struc
 int lifeline_arm(int arm, bool on);
 
 /* True when the device is marked here, its lifeline is dead and nobody can be
- * seen to hold it. Returns 1, 0, or a recorded failure. */
-int lifeline_is_orphan(struct dev_home *home, struct holders *seen, const struct dev *dev);
+ * seen to hold it. marks, which may be NULL, saves asking for those it has.
+ * Returns 1, 0, or a recorded failure. */
+int lifeline_is_orphan(struct dev_home *home, const struct lifeline_marks *marks,
+		       struct holders *seen, const struct dev *dev);
 
 /* Removes every orphan at home. Returns how many, or a recorded failure. */
 int lifeline_sweep(struct dev_home *home);

@@ -4,6 +4,8 @@
 #include "out.h"
 
 #include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -137,22 +139,58 @@ static void put_key(struct out *o, const char *key)
 	}
 }
 
+/* put_text() in the ink that was asked for, which is used up by it. */
+static unsigned put_inked(struct out *o, const char *text)
+{
+	static const char *const codes[] = {
+		[INK_NAME] = "36", [INK_MAC] = "33", [INK_UP] = "32", [INK_DOWN] = "31"
+	};
+	const char *code = o->colour ? codes[o->ink] : NULL;
+	unsigned columns;
+
+	o->ink = INK_NONE;
+	if (code)
+		printf("\033[%sm", code);
+	columns = put_text(text);
+	if (code)
+		fputs("\033[0m", stdout);
+	return columns;
+}
+
 static void put_value(struct out *o, const char *value)
 {
 	unsigned width, used;
 
-	if (o->style != OUT_BRIEF) {
-		put_text(value);
+	used = put_inked(o, value);
+	if (o->style != OUT_BRIEF)
 		return;
-	}
-	used = put_text(value);
 	width = o->widths[o->column++];
 	put_spaces(used < width ? width - used : width ? 1 : 0);
 }
 
-void out_begin(struct out *o, enum out_style style, const unsigned *widths)
+bool out_wants_colour(const char *when)
 {
-	*o = (struct out){ .style = style, .widths = widths, .first = true };
+	const char *no = getenv("NO_COLOR");
+
+	if (streq(when, "auto"))
+		return isatty(STDOUT_FILENO) && !(no && *no);
+	return streq(when, "always");
+}
+
+void out_next_ink(struct out *o, enum out_ink ink)
+{
+	o->ink = ink;
+}
+
+void out_begin(struct out *o, enum out_style style, bool colour, const unsigned *widths)
+{
+	*o = (struct out){
+		.style = style,
+		.colour = colour && style != OUT_JSON && style != OUT_PRETTY,
+		.utf8 = setlocale(LC_CTYPE, "") && streq(nl_langinfo(CODESET), "UTF-8"),
+		.widths = widths,
+		.first = true,
+	};
 	if (is_json(o))
 		json_open(o, '[');
 }
@@ -187,6 +225,33 @@ void out_row_end(struct out *o)
 		json_close(o, '}');
 	else
 		putchar('\n');
+}
+
+void out_branch(struct out *o, unsigned depth, const bool *last)
+{
+	static const char *const ascii[] = { "|  ", "   ", "|- ", "`- " };
+	static const char *const lines[] = { "│  ", "   ", "├─ ", "└─ " };
+	const char *const *parts = o->utf8 ? lines : ascii;
+
+	for (unsigned i = 0; i < depth; i++)
+		fputs(parts[(i + 1 == depth ? 2 : 0) + last[i]], stdout);
+	o->first = true;
+}
+
+void out_word(struct out *o, const char *value)
+{
+	if (!value)
+		return;
+	if (!o->first)
+		putchar(' ');
+	put_inked(o, value);
+	o->first = false;
+}
+
+void out_branch_end(struct out *o)
+{
+	(void)o;
+	putchar('\n');
 }
 
 void out_break(struct out *o)

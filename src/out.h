@@ -16,17 +16,40 @@ enum out_style {
 	OUT_PRETTY, /* the same, indented */
 };
 
+/* What a value is, for colours as ip has them. */
+enum out_ink { INK_NONE, INK_NAME, INK_MAC, INK_UP, INK_DOWN };
+
 struct out {
 	enum out_style style;
+	bool colour;
+	bool utf8;		/* lines of a tree */
+	enum out_ink ink;	/* of the next value */
 	const unsigned *widths; /* of the columns of OUT_BRIEF */
 	unsigned depth;
 	unsigned column;
 	bool first; /* nothing before the next value: no separator */
 };
 
-/* Begins the stream on standard output. widths are the columns' for OUT_BRIEF, and
- * may be NULL otherwise. */
-void out_begin(struct out *o, enum out_style style, const unsigned *widths);
+/* Begins the stream on standard output, coloured if colour is set. widths are
+ * the columns' for OUT_BRIEF, and may be NULL otherwise. */
+void out_begin(struct out *o, enum out_style style, bool colour, const unsigned *widths);
+
+/* Whether to colour: "always", "never", or "auto": on a terminal, unless
+ * NO_COLOR is set. */
+bool out_wants_colour(const char *when);
+
+/* The next value is of this kind. */
+void out_next_ink(struct out *o, enum out_ink ink);
+
+/* Begins a line of a tree, depth levels below its root; last[] says for each of these levels
+ * whether what stands there is the last of its siblings. */
+void out_branch(struct out *o, unsigned depth, const bool *last);
+
+/* A value of a tree's line, without a key; NULL is left out. */
+void out_word(struct out *o, const char *value);
+
+/* Ends the line of a tree. */
+void out_branch_end(struct out *o);
 
 /* Ends the stream; in JSON it is a valid array even if not one row was made.
  * Returns 0, or a recorded failure when anything could not be written. */

@@ -17,6 +17,7 @@ static const struct cmd *const cmds[] = {
 struct options {
 	struct ctx ctx;
 	const char *netns;
+	const char *colour;
 	bool json, pretty, brief;
 	bool version, help;
 };
@@ -34,6 +35,10 @@ static const struct option_row {
 	{ "p", "pretty", NULL, offsetof(struct options, pretty), "indented JSON output" },
 	{ "d", "details", NULL, offsetof(struct options, ctx.details), "more fields" },
 	{ "br", "brief", NULL, offsetof(struct options, brief), "one aligned row a device" },
+	{ "t", "tree", NULL, offsetof(struct options, ctx.tree),
+	  "list as a tree: links, their devices, who holds them" },
+	{ "c", "color", NULL, offsetof(struct options, colour),
+	  "colours: always, or as in -c={always|auto|never}" },
 	{ "n", "netns", "NAME", offsetof(struct options, netns),
 	  "the device lives in this network namespace (name, path or pid)" },
 	{ "q", "quiet", NULL, 0, "no warnings" },
@@ -52,14 +57,35 @@ static const struct cmd *find_cmd(const char *name)
 	return NULL;
 }
 
-static const struct option_row *find_option(const char *text)
+/* The option's row; *value gets what follows a '=' in it, else NULL. */
+static const struct option_row *find_option(const char *text, const char **value)
 {
+	char name[16];
+	size_t len;
+
 	text += text[1] == '-' ? 2 : 1;
+	len = strcspn(text, "=");
+	*value = text[len] ? text + len + 1 : NULL;
+	if (len >= sizeof(name))
+		return NULL;
+	memcpy(name, text, len);
+	name[len] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
-		if (streq(option_rows[i].name, text) || streq(option_rows[i].alias, text))
-			return &option_rows[i];
+		const struct option_row *row = &option_rows[i];
+
+		if ((streq(row->name, name) || streq(row->alias, name)) &&
+		    (!*value || streq(row->name, "c")))
+			return row;
 	}
 	return NULL;
+}
+
+static int set_colour(const char *option, const char *when, struct options *o)
+{
+	o->colour = when ? when : "always";
+	if (!args_choice("{always|auto|never}", o->colour))
+		return fail_usage("'%s' is not known: -c={always|auto|never}", option);
+	return 0;
 }
 
 /* Returns the number of words consumed, or a recorded failure. */
@@ -68,7 +94,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 	int i;
 
 	for (i = 0; i < argc && argv[i][0] == '-'; i++) {
-		const struct option_row *row = find_option(argv[i]);
+		const char *value;
+		const struct option_row *row = find_option(argv[i], &value);
 		char *field = row ? (char *)o + row->offset : NULL;
 
 		if (!row)
@@ -77,6 +104,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			if (i + 1 == argc)
 				return fail_usage("'%s' needs a value: %s", argv[i], row->value);
 			*(const char **)field = argv[++i];
+		} else if (streq(row->name, "c")) {
+			if (set_colour(argv[i], value, o) < 0)
+				return fail_code();
 		} else if (streq(row->name, "q")) {
 			fail_quiet();
 		} else {
@@ -309,6 +339,7 @@ int main(int argc, char **argv)
 	/* A program wants all there is, but not unasked what is dear. */
 	o.ctx.users = o.ctx.details || !(o.json || o.pretty);
 	o.ctx.details |= o.json || o.pretty;
+	o.ctx.colour = out_wants_colour(o.colour);
 	if (o.version) {
 		out_line("vnetctl %s", VNETCTL_VERSION);
 		return status_of(out_plain_end(), NULL);
