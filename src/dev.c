@@ -13,6 +13,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #include "fail.h"
 #include "netns.h"
 #include "tapfd.h"
+#include "watch.h"
 
 static const struct dev_kind *const kinds[] = { &dev_macvtap, &dev_tap };
 
@@ -607,4 +609,112 @@ int dev_delete(struct nl *nl, const struct dev *dev)
 	if (dev->netnsid >= 0)
 		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)dev->netnsid);
 	return nl_talk(nl, NULL, NULL, "cannot remove %s", dev->name);
+}
+
+struct removal {
+	struct nl *nl;
+	const struct dev *dev;
+	int report;
+};
+
+/* In the process of its own. The answer is the error number, 0 for done. */
+static void remove_and_report(void *arg)
+{
+	struct removal *removal = arg;
+	int err = dev_delete(removal->nl, removal->dev) < 0 ? fail_errnum() : 0;
+	ssize_t n = send(removal->report, &err, sizeof(err), MSG_NOSIGNAL);
+
+	(void)n;
+}
+
+/* Waits until the kernel has announced the removal, or it was reported. */
+static int wait_removed(struct nl *nl, const struct dev *dev, int heard, int report)
+{
+	struct pollfd fds[] = { { .fd = heard, .events = POLLIN },
+				{ .fd = report, .events = POLLIN } };
+	int err = 0, r;
+
+	do
+		r = poll(fds, ARRAY_SIZE(fds), -1);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return fail_sys("cannot wait for the removal of %s", dev->name);
+	if (fds[0].revents & POLLIN)
+		return 0;
+	if (recv(report, &err, sizeof(err), 0) != sizeof(err))
+		return dev_delete(nl, dev); /* the helper was killed */
+	return err ? fail_errno(err, NULL, "cannot remove %s", dev->name) : 0;
+}
+
+int dev_delete_quick(struct nl *nl, const struct dev *dev)
+{
+	auto_close int heard = nl_link_watch(dev->ifindex), mine = -1, its = -1;
+	struct removal removal = { nl, dev, -1 };
+	int ends[2];
+
+	if (heard < 0)
+		return heard;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail_sys("cannot remove %s", dev->name);
+	mine = ends[0];
+	its = removal.report = ends[1];
+
+	const int keep[] = { nl->fd, its };
+
+	if (watch_detach(keep, ARRAY_SIZE(keep), remove_and_report, &removal) < 0)
+		return fail_code();
+	close(steal_fd(&its));
+	return wait_removed(nl, dev, heard, mine);
+}
+
+struct marking {
+	const struct dev *devs;
+	size_t base; /* of the first message in the send */
+	dev_failed *failed;
+	void *arg;
+	int err; /* of the removal itself */
+	size_t n;
+};
+
+static void marking_failed(uint32_t i, int err, const char *words, void *arg)
+{
+	struct marking *m = arg;
+
+	(void)words;
+	if (m->base + i < m->n)
+		m->failed(&m->devs[m->base + i], err, m->arg);
+	else
+		m->err = err;
+}
+
+int dev_delete_many(struct nl *nl, const struct dev *devs, size_t n, uint32_t group,
+		    dev_failed *failed, void *arg)
+{
+	struct marking m = { .devs = devs, .failed = failed, .arg = arg, .n = n };
+	struct nlmsghdr *nlh;
+	int r = 0;
+
+	nl->error = marking_failed;
+	nl->error_arg = &m;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		nlh = nl_link_msg(nl, RTM_SETLINK, 0, devs[i].ifindex);
+		mnl_attr_put_u32(nlh, IFLA_GROUP, group);
+		if (nl_fits(nl, 256)) {
+			nl_quiet(nl);
+			nl_next(nl);
+			continue;
+		}
+		r = nl_talk(nl, NULL, NULL, "cannot mark devices for removal");
+		m.base = i + 1;
+	}
+	if (r == 0) {
+		nlh = nl_link_msg(nl, RTM_DELLINK, 0, 0);
+		mnl_attr_put_u32(nlh, IFLA_GROUP, group);
+		r = nl_talk(nl, NULL, NULL, "cannot remove devices");
+	}
+	nl->error = NULL;
+	/* An empty group: none could be marked, which was told. */
+	if (r == 0 && m.err && m.err != ENODEV)
+		r = fail_errno(m.err, NULL, "cannot remove devices");
+	return r;
 }

@@ -187,6 +187,20 @@ int dev_change(struct nl *nl, const struct dev *dev, const struct dev_change *ch
  * recorded failure. */
 int dev_delete(struct nl *nl, const struct dev *dev);
 
+/* As dev_delete() for a device at home, but returns as soon as name, address and lower
+ * device are free: the kernel then goes on for some 20 ms in its sender's
+ * context, which is a process of its own. */
+int dev_delete_quick(struct nl *nl, const struct dev *dev);
+
+/* Told for each device that could not be marked for a common removal. */
+typedef void dev_failed(const struct dev *dev, int err, void *arg);
+
+/* Deletes n devices, all at home, in one kernel operation: they are put into group,
+ * where nothing else is, and the group is deleted. failed is told what could not be
+ * put there, and that stays. Returns 0 or a recorded failure. */
+int dev_delete_many(struct nl *nl, const struct dev *devs, size_t n, uint32_t group,
+		    dev_failed *failed, void *arg);
+
 /* The guest's MAC for a tap that others made: the tap's own with another first
  * byte, always the same one. */
 void dev_guest_of_tap(const uint8_t tap[6], uint8_t guest[6]);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 struct failure {
 	int code;
@@ -18,7 +19,10 @@ struct failure {
 static struct {
 	struct failure now, held;
 	bool quiet;
+	int worst; /* exit status of what was printed so far */
 	const char *place;
+	long long began, told; /* progress, in ns of CLOCK_MONOTONIC */
+	bool drawn;
 } state;
 
 #define rec (state.now)
@@ -167,6 +171,11 @@ static void print_line(const char *kind, const char *text)
 {
 	char line[2 * sizeof(rec.text)];
 	size_t n = 0;
+
+	if (state.drawn)
+		fputs("\r\033[K", stderr);
+	state.drawn = false;
+
 	int r = snprintf(line, 512, "vnetctl: %s%s%s", state.place ? state.place : "",
 			 state.place ? ": " : "", kind);
 
@@ -185,16 +194,44 @@ static void print_line(const char *kind, const char *text)
 	fflush(stderr);
 }
 
-int fail_print(void)
+void fail_note(void)
 {
-	int code = rec.code;
-
-	if (code) {
+	if (rec.code) {
 		rec.text[rec.len] = '\0';
 		print_line("", rec.text);
 	}
+	if (-rec.code > state.worst)
+		state.worst = -rec.code;
 	fail_clear();
-	return -code;
+}
+
+int fail_print(void)
+{
+	fail_note();
+	return state.worst;
+}
+
+void fail_progress(const char *what, size_t done, size_t total)
+{
+	static const long tick = 100 * 1000 * 1000;
+	struct timespec now;
+	long long ns;
+
+	if (state.quiet || !isatty(STDERR_FILENO) || clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+		return;
+	ns = now.tv_sec * 1000000000LL + now.tv_nsec;
+	if (!state.began)
+		state.began = ns;
+	if (done == total) {
+		if (state.drawn)
+			fputs("\r\033[K", stderr);
+		state.drawn = false;
+		state.began = 0;
+	} else if (ns - state.began >= 10 * tick && ns - state.told >= tick) {
+		fprintf(stderr, "\r%s %zu/%zu\033[K", what, done, total);
+		state.told = ns;
+		state.drawn = true;
+	}
 }
 
 void warn(const char *fmt, ...)

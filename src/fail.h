@@ -58,9 +58,18 @@ void fail_place(const char *place);
 /* From now on warn() says nothing. */
 void fail_quiet(void);
 
-/* Prints the failure on record as one line on standard error and forgets it.
- * Returns the exit status it stands for: 0, 1 or 2. */
+/* Prints the failure on record as one line on standard error and forgets it,
+ * for who goes on with the next thing (the batch loop, a name of many). The
+ * status that the whole will end with is remembered. */
+void fail_note(void);
+
+/* As fail_note(), at the end of all: returns the exit status, 0, 1 or 2, of the
+ * worst failure that was printed. */
 int fail_print(void);
+
+/* Tells how far long work is, on a terminal, once a second has passed since
+ * the first call, unless quiet. done == total wipes the line. */
+void fail_progress(const char *what, size_t done, size_t total);
 
 /* Prints "vnetctl: warning: MESSAGE" at once, unless quiet. */
 void warn(const char *fmt, ...) printf_like(1, 2);

@@ -444,7 +444,9 @@ int lifeline_is_orphan(struct dev_home *home, const struct lifeline_marks *marks
 	const struct holder *holder;
 	int held;
 
-	if (dev->netnsid >= 0 || !dev_has_node(dev) || !lifeline_is_mark(home, dev->group))
+	/* A tap is marked only by a removal of many that was killed midway. */
+	if (dev->netnsid >= 0 || !lifeline_is_mark(home, dev->group) ||
+	    (!dev_has_node(dev) && !dev->altname[0]))
 		return 0;
 	held = has_mark(marks, dev->group) ? 1 : is_alive(home, dev);
 	if (held == 0)
@@ -500,7 +502,8 @@ int lifeline_sweep(struct dev_home *home)
 	struct finds finds = { .home = home };
 	int removed = 0;
 
-	if (dev_each(&home->nl, "macvtap", -1, collect, forget, &finds) == 0) {
+	if (dev_each(&home->nl, "macvtap", -1, collect, forget, &finds) == 0 &&
+	    dev_each(&home->nl, "tun", -1, collect, NULL, &finds) == 0) {
 		for (size_t i = 0; i < finds.n; i++) {
 			int r = remove_orphan(home, &finds.devs[i]);
 

@@ -101,6 +101,18 @@ void nl_lenient(struct nl *nl)
 		nl->lenient |= UINT64_C(1) << nl->queued;
 }
 
+void nl_quiet(struct nl *nl)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)(nl->tx + nl->used);
+
+	nlh->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+}
+
+bool nl_fits(const struct nl *nl, size_t size)
+{
+	return NL_BUF - nl->used > size;
+}
+
 static int send_queue(struct nl *nl)
 {
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
@@ -200,13 +212,15 @@ static void words_of(char *what, size_t size, const char *fmt, va_list ap)
 }
 #pragma GCC diagnostic pop
 
-/* Reads the acks of n messages, of which the first has sequence number first. */
+/* Reads the answers to n messages, of which the first has sequence number
+ * first. They come in order, so the answer to the last one ends them. */
 static int read_acks(struct nl *nl, uint32_t first, uint32_t n, uint64_t lenient, nl_answer *cb,
 		     void *arg, const char *what)
 {
+	bool last = false;
 	int r = 0;
 
-	for (uint32_t acked = 0; acked < n;) {
+	while (!last) {
 		const struct nlmsghdr *nlh = (const struct nlmsghdr *)nl->rx;
 		ssize_t got = receive(nl);
 		int len = (int)got;
@@ -227,11 +241,13 @@ static int read_acks(struct nl *nl, uint32_t first, uint32_t n, uint64_t lenient
 					r = cb(nlh, arg);
 				continue;
 			}
-			acked++;
+			last = i == n - 1;
 			err = error_of(nlh);
-			if (err == EAFNOSUPPORT && i < 64 && (lenient >> i & 1))
+			if (!err || (err == EAFNOSUPPORT && i < 64 && (lenient >> i & 1)))
 				continue;
-			if (err && r == 0) {
+			if (nl->error) {
+				nl->error(i, err, extack(nlh), nl->error_arg);
+			} else if (r == 0) {
 				nl->failed = i;
 				r = refused(err, extack(nlh), what);
 			}
@@ -406,21 +422,20 @@ int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg)
 	return nl_dump(nl, walk_nsid, NULL, &walk, "cannot list namespace ids");
 }
 
-int nl_nsid_watch(int32_t nsid)
+/* A socket that hears one type of message of one group, and only those with
+ * this value at this offset. Loads are in network order, hence htons and htonl of
+ * what the kernel wrote in host order. */
+static int open_watch(int group, uint16_t type, unsigned offset, uint32_t value)
 {
-	/* An RTM_DELNSID begins: nlmsghdr (16 bytes, type at 4), rtgenmsg (4 with
-	 * padding), then its first attribute, NETNSA_NSID (value at 24). Loads are in network
-	 * order, hence htons and htonl of what the kernel wrote in host order. */
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNSID), 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)nsid), 0, 1),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(type), 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(value), 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, ~0U),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_fprog prog = { ARRAY_SIZE(code), code };
-	int group = RTNLGRP_NSID;
 	auto_close int fd = open_socket(0, NULL);
 
 	if (fd < 0)
@@ -429,8 +444,22 @@ int nl_nsid_watch(int32_t nsid)
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
 		return fail_sys("cannot attach a socket filter");
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-		return fail_sys("cannot subscribe to namespace events");
+		return fail_sys("cannot subscribe to the kernel's events");
 	return steal_fd(&fd);
+}
+
+int nl_nsid_watch(int32_t nsid)
+{
+	/* nlmsghdr, rtgenmsg with padding, attribute header, and NETNSA_NSID's value. */
+	return open_watch(RTNLGRP_NSID, RTM_DELNSID, MNL_NLMSG_HDRLEN + 4 + MNL_ATTR_HDRLEN,
+			  (uint32_t)nsid);
+}
+
+int nl_link_watch(int ifindex)
+{
+	return open_watch(RTNLGRP_LINK, RTM_DELLINK,
+			  MNL_NLMSG_HDRLEN + offsetof(struct ifinfomsg, ifi_index),
+			  (uint32_t)ifindex);
 }
 
 int nl_nsid_wait(int fd)

@@ -13,6 +13,10 @@
 
 #define NL_BUF (64 * 1024)
 
+/* Told that message number i of a send failed with err and the kernel's words,
+ * which may be NULL. */
+typedef void nl_error(uint32_t i, int err, const char *words, void *arg);
+
 struct nl {
 	int fd;
 	uint32_t portid;
@@ -22,6 +26,8 @@ struct nl {
 	uint32_t failed;  /* which message of the last talk failed, from 0; their
 			   * number when no answer could be read */
 	uint64_t lenient; /* messages that may answer EAFNOSUPPORT */
+	nl_error *error;  /* told each failure of the next talk instead of the record */
+	void *error_arg;
 	uint8_t *tx, *rx; /* NL_BUF bytes each */
 };
 
@@ -53,6 +59,13 @@ void nl_next(struct nl *nl);
  * that being a failure (IPv6 is off, or not for such a device). Only for the first 64
  * messages of a send. */
 void nl_lenient(struct nl *nl);
+
+/* The message begun last is not to be acked: an answer comes only if it fails.
+ * The last message of a send must be acked. */
+void nl_quiet(struct nl *nl);
+
+/* True when another message of size bytes fits into the send. */
+bool nl_fits(const struct nl *nl, size_t size);
 
 /* What one answer carries; return a negative recorded failure to stop. */
 typedef int nl_answer(const struct nlmsghdr *nlh, void *arg);
@@ -94,6 +107,10 @@ int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg);
 /* Opens a socket that hears only the death (RTM_DELNSID) of one id, by a socket
  * filter. Returns the descriptor, CLOEXEC, or a recorded failure. */
 int nl_nsid_watch(int32_t nsid);
+
+/* Opens a socket that hears only the removal (RTM_DELLINK) of the link with
+ * this index. Returns the descriptor, CLOEXEC, or a recorded failure. */
+int nl_link_watch(int ifindex);
 
 /* Blocks until nl_nsid_watch()'s socket has heard something or overran.
  * Returns 0 or a recorded failure. EINTR is survived. */

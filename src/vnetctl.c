@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "args.h"
+#include "batch.h"
 #include "cmd.h"
 #include "fail.h"
 #include "netns.h"
@@ -18,6 +19,8 @@ struct options {
 	struct ctx ctx;
 	const char *netns;
 	const char *colour;
+	const char *batch;
+	bool force;
 	bool json, pretty, brief;
 	bool version, help;
 };
@@ -41,6 +44,9 @@ static const struct option_row {
 	  "colours: always, or as in -c={always|auto|never}" },
 	{ "n", "netns", "NAME", offsetof(struct options, netns),
 	  "the device lives in this network namespace (name, path or pid)" },
+	{ "b", "batch", "FILE", offsetof(struct options, batch),
+	  "one command a line of FILE (- is standard input)" },
+	{ "f", "force", NULL, offsetof(struct options, force), "go on after errors in a batch" },
 	{ "q", "quiet", NULL, 0, "no warnings" },
 };
 
@@ -284,17 +290,63 @@ static int guard_stdio(void)
 
 static int run_cmd(const struct cmd *cmd, struct options *o, int argc, char **argv)
 {
-	int r;
-
 	if (argc == 1 && streq(argv[0], "help")) {
 		help_cmd(cmd);
 		return out_plain_end();
 	}
-	r = guard_stdio();
+	return cmd->run(&o->ctx, argc, argv);
+}
+
+/* One line of a batch. open-exec would end the batch with its first success. */
+static int run_line(struct options *o, int argc, char **argv)
+{
+	const struct cmd *cmd = find_cmd(argv[0]);
+
+	if (!cmd)
+		return fail_usage("'%s' is no command: try 'vnetctl help'", argv[0]);
+	if (cmd == &cmd_open_exec)
+		return fail_usage("open-exec cannot be part of a batch: it becomes COMMAND");
+	return run_cmd(cmd, o, argc - 1, argv + 1);
+}
+
+static int run_batch(struct options *o)
+{
+	struct batch b = { .name = o->batch };
+	bool is_stdin = streq(o->batch, "-");
+	char **argv;
+	int argc, r = 0;
+
+	b.file = is_stdin ? stdin : fopen(o->batch, "re");
+	if (!b.file)
+		return fail_sys("cannot open %s", o->batch);
+	while ((argc = batch_next(&b, &argv)) != 0) {
+		fail_place(b.place);
+		if (argc > 0)
+			run_line(o, argc, argv);
+		else if (fail_code() != FAIL_USAGE)
+			break;
+		r = fail_code();
+		fail_note();
+		if (r < 0 && !o->force)
+			break;
+	}
+	fail_note();
+	fail_place(NULL);
+	batch_free(&b);
+	if (!is_stdin)
+		fclose(b.file);
+	return 0;
+}
+
+/* Everything that works on devices, between opening home and closing it. */
+static int run_home(const struct cmd *cmd, struct options *o, int argc, char **argv)
+{
+	int r = guard_stdio();
+
 	if (r == 0)
 		r = open_home(o);
 	if (r == 0)
-		r = cmd->run(&o->ctx, argc, argv);
+		r = o->batch ? run_batch(o) : run_cmd(cmd, o, argc, argv);
 	dev_home_close(&o->ctx.home);
 	util_close(&o->ctx.origin);
 	return r;
@@ -315,7 +367,7 @@ static int status_of(int r, const struct cmd *cmd)
 	int printed = fail_print();
 
 	if (r >= 0)
-		return 0;
+		return printed;
 	if (r < FAIL_SYS)
 		return -r;
 	return cmd && cmd->own_status ? cmd->own_status : printed;
@@ -348,12 +400,18 @@ int main(int argc, char **argv)
 		return status_of(help(o.help ? 0 : argc - 1, argv + 1), NULL);
 	if (argc > 0 && streq(argv[0], "complete"))
 		return status_of(complete(argc - 1, argv + 1), NULL);
+	if (o.batch && argc > 0)
+		return status_of(
+			fail_usage("-batch: the commands are in the file: what is '%s'?", argv[0]),
+			NULL);
+	if (o.batch)
+		return status_of(run_home(NULL, &o, 0, NULL), NULL);
 	if (argc == 0)
 		return status_of(fail_usage("which command? Try 'vnetctl help'"), NULL);
 	cmd = find_cmd(argv[0]);
 	if (!cmd)
 		return status_of(fail_usage("'%s' is no command: try 'vnetctl help'", argv[0]),
 				 NULL);
-	r = run_cmd(cmd, &o, argc - 1, argv + 1);
+	r = run_home(cmd, &o, argc - 1, argv + 1);
 	return status_of(r, cmd);
 }

@@ -121,7 +121,7 @@ static int wait_for(pid_t child)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	return fail_errno(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR, NULL,
-			  "cannot start the watcher");
+			  "cannot start a process");
 }
 
 int watch_start(const struct watch *watch)
@@ -149,5 +149,28 @@ int watch_start(const struct watch *watch)
 	if (child != 0)
 		_exit(child < 0 ? errno : 0);
 	live(watch, heard);
+	_exit(0);
+}
+
+int watch_detach(const int *keep, size_t n, void (*work)(void *arg), void *arg)
+{
+	int sorted[4];
+	pid_t child;
+
+	if (n > ARRAY_SIZE(sorted))
+		return fail_errno(EMFILE, NULL, "cannot start a process");
+	memcpy(sorted, keep, n * sizeof(*keep));
+	child = fork();
+	if (child < 0)
+		return fail_sys("cannot start a process");
+	if (child > 0)
+		return wait_for(child);
+
+	if (close_others(sorted, n) < 0)
+		_exit(fail_errnum());
+	child = fork();
+	if (child != 0)
+		_exit(child < 0 ? errno : 0);
+	work(arg);
 	_exit(0);
 }

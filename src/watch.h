@@ -25,4 +25,8 @@ struct watch {
  * Returns 0 or a recorded failure. */
 int watch_start(const struct watch *watch);
 
+/* Runs work(arg) in a process of its own that nobody waits for and that has no
+ * descriptor but keep[]. Returns 0 or a recorded failure. */
+int watch_detach(const int *keep, size_t n, void (*work)(void *arg), void *arg);
+
 #endif
