@@ -107,6 +107,13 @@ int args_parse(const struct args_spec *spec, const char *cmd, int argc, char **a
 		if (!is_dev && argv[i][0] == '-')
 			return fail_usage("%s: options such as '%s' go before the command", cmd,
 					  argv[i]);
+		if (named && !is_dev && spec->more)
+			return fail_usage("%s: what is '%s'? A further device is 'dev %s', and "
+					  "COMMAND comes after '--'",
+					  cmd, argv[i], argv[i]);
+		if (named && is_dev && spec->positional)
+			return fail_usage("%s: one device at a time: what is 'dev %s'?", cmd,
+					  argv[i]);
 		dev = spec->name(dst, argv[i]);
 		if (!dev)
 			return fail_code();

@@ -35,6 +35,7 @@ struct args_spec {
 	 * NULL with a failure on record. NULL when the command takes no names. */
 	void *(*name)(void *dst, const char *name);
 	const char *positional; /* usage of further bare words, which name() takes, or NULL */
+	const char *more;	/* usage of further names with words of their own, or NULL */
 	const char *tail;	/* usage after the words: "-- COMMAND [ARG...]", or NULL */
 };
 

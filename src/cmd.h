@@ -26,6 +26,8 @@ struct cmd {
 	const char *aliases[3];
 	const char *help;
 	struct args_spec spec;
+	/* Called before anything is opened, with the same words; NULL: nothing to do. */
+	int (*before)(int argc, char **argv);
 	/* 0, or FAIL_* (recorded). argv is what follows the command's name. */
 	int (*run)(struct ctx *ctx, int argc, char **argv);
 	int own_status; /* exit status of every failure, when not 1 and 2 */

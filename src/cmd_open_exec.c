@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* open-exec: take or make the device, open it, become COMMAND.
+/* open-exec: take or make devices, open them, become COMMAND.
  *
- * The order is what keeps the promises. Until the last send the device is
- * either not there before us and marked from birth (so it goes when we go), or was
- * there and is untouched. The last send brings it up and, if it is to go with
- * COMMAND, marks it; a tap loses its persistence. Then exec. Whatever fails
- * is undone in reverse, and the failure told is the first. */
+ * Whatever fails before the exec, and the exec itself, is undone in reverse
+ * (nic.c), and the failure told is the first. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,50 +12,49 @@
 #include "fail.h"
 #include "lifeline.h"
 #include "netns.h"
+#include "nic.h"
 #include "plan.h"
-#include "tapfd.h"
-
-enum lifetime { LIFE_DEFAULT, LIFE_FD, LIFE_WATCHED, LIFE_PERSISTENT };
+#include "priv.h"
+#include "watch.h"
 
 struct request {
-	struct plan_words want;
-	enum lifetime lifetime;
+	struct nic *nics; /* room for as many as there are words */
+	size_t n;
+	enum nic_lifetime lifetime;
+	enum nic_vhost vhost;
 	enum expand_args args;
-	bool share;
+	const char *run_as;
 	int argc; /* COMMAND */
 	char **argv;
 };
 
-/* What was done so far, for the undo. */
 struct job {
 	struct ctx *ctx;
 	struct request req;
-	struct dev_plan plan; /* with plan.kind set, the device is being made */
-	char name[IFNAMSIZ];  /* of it, where we choose the number for "%d" */
-	struct dev link;
-	struct dev dev;
-	struct dev_home *at;	/* where the device is: home, or inside */
-	struct dev_home inside; /* the lifeline, when the device lives in it */
-	enum lifetime lifetime;
-	bool made;    /* by us, just now */
-	bool changed; /* up and mark have been sent */
-	bool unpersisted;
-	int fd;	 /* the queue for COMMAND */
-	int id;	 /* the macvtap's node */
-	int arm; /* the watcher's orders */
-	struct lifeline ll;
+	struct lifeline ll;    /* of the watched devices */
+	int arm;	       /* the watcher's orders */
+	struct plan_user user; /* run-as */
 };
 
+/* The first device is there already: its words may come before its name. */
 static void *take_name(void *dst, const char *name)
 {
 	struct request *req = dst;
 
-	if (req->want.name) {
-		fail_usage("open-exec: what is '%s'? COMMAND comes after '--'", name);
-		return NULL;
+	if (req->nics[req->n - 1].want.name)
+		nic_init(&req->nics[req->n++]);
+	req->nics[req->n - 1].want.name = name;
+	return &req->nics[req->n - 1];
+}
+
+static int take_choice(const char *word, const char *text, const char *const *names, size_t n,
+		       const char *list)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (streq(names[i], text))
+			return (int)i;
 	}
-	req->want.name = name;
-	return req;
+	return fail_usage("%s '%s' is not known: one of %s", word, text, list);
 }
 
 static int take_lifetime(const char *word, const char *text, void *field)
@@ -66,14 +62,11 @@ static int take_lifetime(const char *word, const char *text, void *field)
 	static const char *const names[] = {
 		[LIFE_FD] = "fd", [LIFE_WATCHED] = "watched", [LIFE_PERSISTENT] = "persistent"
 	};
+	int i = take_choice(word, text, names, ARRAY_SIZE(names), "fd, watched, persistent");
 
-	for (size_t i = LIFE_FD; i < ARRAY_SIZE(names); i++) {
-		if (streq(names[i], text)) {
-			*(enum lifetime *)field = (enum lifetime)i;
-			return 0;
-		}
-	}
-	return fail_usage("%s '%s' is not known: one of fd, watched, persistent", word, text);
+	if (i >= 0)
+		*(enum nic_lifetime *)field = (enum nic_lifetime)i;
+	return i < 0 ? i : 0;
 }
 
 static int take_args(const char *word, const char *text, void *field)
@@ -81,476 +74,301 @@ static int take_args(const char *word, const char *text, void *field)
 	static const char *const names[] = {
 		[EXPAND_NET] = "net", [EXPAND_NETDEV] = "netdev", [EXPAND_NONE] = "none"
 	};
+	int i = take_choice(word, text, names, ARRAY_SIZE(names), "net, netdev, none");
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (streq(names[i], text)) {
-			*(enum expand_args *)field = (enum expand_args)i;
-			return 0;
-		}
-	}
-	return fail_usage("%s '%s' is not known: one of net, netdev, none", word, text);
+	if (i >= 0)
+		*(enum expand_args *)field = (enum expand_args)i;
+	return i < 0 ? i : 0;
+}
+
+static int take_vhost(const char *word, const char *text, void *field)
+{
+	static const char *const names[] = {
+		[VHOST_OFF] = "off", [VHOST_TRY] = "try", [VHOST_ON] = "on"
+	};
+	int i = take_choice(word, text, names, ARRAY_SIZE(names), "on, off, try");
+
+	if (i >= 0)
+		*(enum nic_vhost *)field = (enum nic_vhost)i;
+	return i < 0 ? i : 0;
+}
+
+static int take_pin(const char *word, const char *text, void *field)
+{
+	uint64_t fd;
+
+	if (args_number(text, 3, 1 << 20, &fd) < 0)
+		return fail_usage("%s '%s' is no descriptor number from 3 on", word, text);
+	*(uint32_t *)field = (uint32_t)fd;
+	return 0;
 }
 
 /* clang-format off */
 static const struct args_word words[] = {
-	PLAN_WORDS(offsetof(struct request, want)),
-	{ .name = "lifetime", .value = "{fd|watched|persistent}", .parse = take_lifetime,
-	  .offset = offsetof(struct request, lifetime), .help = "what ends the device" },
-	{ .name = "share", .per_dev = true, .offset = offsetof(struct request, share),
+	PLAN_WORDS(offsetof(struct nic, want)),
+	{ .name = "share", .per_dev = true, .offset = offsetof(struct nic, share),
 	  .help = "open it though somebody holds it: both then get a part of the traffic" },
+	{ .name = "fd", .value = "N", .parse = take_pin, .per_dev = true,
+	  .offset = offsetof(struct nic, pin),
+	  .help = "number that the descriptor shall have in COMMAND" },
+	{ .name = "lifetime", .value = "{fd|watched|persistent}", .parse = take_lifetime,
+	  .offset = offsetof(struct request, lifetime), .help = "what ends the devices" },
 	{ .name = "args", .value = "{net|netdev|none}", .parse = take_args,
 	  .offset = offsetof(struct request, args),
 	  .help = "what is appended to COMMAND when it has no placeholder" },
+	{ .name = "vhost", .value = "{on|off|try}", .parse = take_vhost,
+	  .offset = offsetof(struct request, vhost),
+	  .help = "a /dev/vhost-net descriptor for each queue" },
+	{ .name = "run-as", .value = "USER[:GROUP]", .parse = args_str,
+	  .offset = offsetof(struct request, run_as),
+	  .help = "COMMAND runs as this user, without any capability" },
 };
 /* clang-format on */
 
 static int parse(int argc, char **argv, struct request *req)
 {
-	int used = args_parse(&cmd_open_exec.spec, "open-exec", argc, argv, req, req);
+	int used;
 
+	req->nics = calloc((size_t)argc + 1, sizeof(*req->nics));
+	if (!req->nics)
+		return fail_errno(ENOMEM, NULL, "cannot read the command line");
+	nic_init(&req->nics[0]);
+	req->n = 1;
+	used = args_parse(&cmd_open_exec.spec, "open-exec", argc, argv, req, &req->nics[0]);
 	if (used < 0)
 		return used;
-	if (!req->want.name)
+	if (!req->nics[0].want.name)
 		return fail_usage(
 			"open-exec: which device? 'vnetctl open-exec NAME ... -- COMMAND'");
 	if (used == 0 || !streq(argv[used - 1], "--") || used == argc)
 		return fail_usage("open-exec: which COMMAND? Put it after '--'");
 	req->argc = argc - used;
 	req->argv = argv + used;
-	return 0;
-}
-
-/* The lifetime, now that the kind is known. */
-static int settle_lifetime(struct job *job, const struct dev_kind *kind, bool ours)
-{
-	bool tap = streq(dev_kind_word(kind), "tap");
-	enum lifetime asked = job->req.lifetime;
-
-	if (tap && asked == LIFE_WATCHED)
-		return fail_usage("open-exec: a tap needs no watcher: lifetime fd, which is its "
-				  "default, removes it with the last descriptor");
-	if (!tap && asked == LIFE_FD && !job->plan.kind)
-		return fail_usage("open-exec: lifetime fd is for a macvtap that open-exec makes: "
-				  "%s exists already, and can have watched",
-				  job->dev.name);
-	/* A guest more must not decide when the device of the first one goes. */
-	if (job->req.share && asked != LIFE_DEFAULT)
-		return fail_usage(
-			"open-exec: 'lifetime' does not go with 'share': the device's life "
-			"stays what it is");
-	job->lifetime = job->req.share ? LIFE_PERSISTENT : asked;
-	if (job->lifetime == LIFE_DEFAULT)
-		job->lifetime = !ours ? LIFE_PERSISTENT : tap ? LIFE_FD : LIFE_WATCHED;
-	return 0;
-}
-
-/* True when the device lives in the lifeline. */
-static bool is_inside(const struct job *job)
-{
-	return job->at == &job->inside;
-}
-
-static int open_inside(struct job *job)
-{
-	if (lifeline_new(&job->ctx->home, job->plan.name, &job->ll) < 0 ||
-	    netns_enter(job->ll.nsfd) < 0 || dev_home_open(&job->inside) < 0)
-		return fail_code();
-	job->plan.nsfd = job->ll.nsfd;
-	job->at = &job->inside;
-	return 0;
-}
-
-static int open_lifeline(struct job *job)
-{
-	if (lifeline_new(&job->ctx->home, NULL, &job->ll) < 0)
-		return fail_code();
-	job->plan.group = job->ll.mark;
-	return 0;
-}
-
-/* A macvtap's queue holds a reference on the namespace it is opened in: the lifeline. */
-static int open_in_lifeline(struct job *job)
-{
-	int fd;
-
-	if (!dev_has_node(&job->dev))
-		return dev_open(&job->dev, -1);
-	job->id = dev_node_id(job->at, &job->dev);
-	if (job->id < 0)
-		return job->id;
-	if (job->ll.nsfd >= 0 && !is_inside(job) && netns_enter(job->ll.nsfd) < 0)
-		return fail_code();
-	fd = dev_open(&job->dev, job->id);
-	if (job->ll.nsfd >= 0 && netns_enter(job->ctx->home.nsfd) < 0) {
-		util_close(&fd);
-		return fail_code();
+	for (size_t i = 0; i < req->n; i++) {
+		req->nics[i].asked = req->lifetime;
+		if (nic_check(&req->nics[i]) < 0)
+			return fail_code();
+		for (size_t k = 0; k < i; k++) {
+			if (streq(req->nics[i].want.name, req->nics[k].want.name) &&
+			    !strchr(req->nics[i].want.name, '%'))
+				return fail_usage("open-exec: %s is named twice",
+						  req->nics[i].want.name);
+		}
 	}
-	return fd;
-}
-
-static int open_queue(struct job *job)
-{
-	if (job->fd < 0)
-		job->fd = open_in_lifeline(job);
-	return job->fd < 0 ? job->fd : 0;
-}
-
-/* Up is up only as far as the lower device is. */
-static void warn_if_down(struct job *job)
-{
-	if (job->link.ifindex && !(job->link.flags & IFF_UP))
-		warn("%s is down, so %s reaches nobody: 'ip link set %s up'", job->link.name,
-		     job->dev.name, job->link.name);
-}
-
-/* Another number for each try: the kernel cannot choose one among lifelines. */
-static int next_name(struct job *job, unsigned n)
-{
-	const char *pattern = job->req.want.name, *at = strstr(pattern, "%d");
-	int len =
-		snprintf(job->name, IFNAMSIZ, "%.*s%u%s", (int)(at - pattern), pattern, n, at + 2);
-
-	if (len >= IFNAMSIZ)
-		return fail_errno(ENFILE, NULL, "cannot find a free name for %s", pattern);
-	job->plan.name = job->name;
 	return 0;
 }
 
-static bool is_inside_wanted(const struct job *job)
+/* Before anything is opened: a number that is taken now is the caller's, and a
+ * free one is kept free of ours. */
+static int reserve(int argc, char **argv)
 {
-	return job->lifetime == LIFE_FD && streq(dev_kind_word(job->plan.kind), "macvtap");
-}
+	struct request req = { .n = 0 };
+	int r = parse(argc, argv, &req);
 
-/* The kernel sees no clash between home and lifelines: we do, under the lock. */
-static int check_name(struct job *job)
-{
-	struct dev dev;
+	for (size_t i = 0; r == 0 && i < req.n; i++) {
+		int pin = (int)req.nics[i].pin, null;
 
-	if (lifeline_check_name(&job->ctx->home, job->plan.name) < 0)
-		return fail_code();
-	if (!is_inside_wanted(job))
-		return 0;
-	if (dev_get(&job->ctx->home.nl, -1, job->plan.name, &dev) == 0)
-		return fail_errno(EEXIST, NULL, "cannot create macvtap %s on %s", job->plan.name,
-				  job->link.name);
-	if (fail_errnum() != ENODEV)
-		return fail_code();
-	fail_clear();
-	return 0;
-}
-
-/* One try; whatever it did before it failed is undone. */
-static int try_to_make(struct job *job)
-{
-	struct dev_home *home = &job->ctx->home;
-	auto_close int lock = lifeline_lock_name(job->plan.name);
-	struct nl *inner;
-	int r;
-
-	if (lock < 0 || check_name(job) < 0)
-		return fail_code();
-	if (is_inside_wanted(job))
-		r = open_inside(job);
-	else
-		r = job->lifetime == LIFE_WATCHED ? open_lifeline(job) : 0;
-	inner = is_inside(job) ? &job->inside.nl : NULL;
-	if (r == 0)
-		r = dev_make(&home->nl, inner, &job->plan, &job->dev, &job->fd);
-	if (r == 0) {
-		job->made = true;
-		return open_queue(job);
+		if (!pin)
+			continue;
+		if (fcntl(pin, F_GETFD) >= 0) {
+			r = fail_refuse(
+				"cannot hand %s over as descriptor %d: the caller has it open "
+				"already",
+				req.nics[i].want.name, pin);
+			break;
+		}
+		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (null < 0 || (null != pin && dup3(null, pin, O_CLOEXEC) < 0))
+			r = fail_sys("cannot reserve descriptor %d", pin);
+		if (null >= 0 && null != pin)
+			close(null);
 	}
-	if (is_inside(job) || job->ll.nsfd >= 0)
-		netns_enter(home->nsfd);
-	job->at = home;
-	dev_home_close(&job->inside);
-	lifeline_close(&job->ll);
+	free(req.nics);
 	return r;
 }
 
-static int make(struct job *job)
+/* QEMU's hub knows neither several queues nor vhost, and joins all its members. */
+static enum expand_args args_form(const struct job *job)
 {
-	struct dev_home *home = &job->ctx->home;
-	bool count;
+	const struct request *req = &job->req;
+	bool rich = req->n > 1 || req->vhost == VHOST_ON || req->vhost == VHOST_TRY;
 
-	if (plan_of(&home->nl, &job->req.want, &job->plan, &job->link) < 0 ||
-	    settle_lifetime(job, job->plan.kind, true) < 0)
-		return fail_code();
-	job->plan.persist = job->lifetime == LIFE_PERSISTENT;
-	count = is_inside_wanted(job) && strchr(job->plan.name, '%');
-	for (unsigned n = 0; count; n++) {
-		if (next_name(job, n) < 0)
+	for (size_t i = 0; i < req->n; i++)
+		rich |= req->nics[i].want.queues > 1;
+	return req->args == EXPAND_NET && rich ? EXPAND_NETDEV : req->args;
+}
+
+static enum nic_vhost vhost_wanted(const struct job *job)
+{
+	if (job->req.vhost != VHOST_DEFAULT)
+		return job->req.vhost;
+	return args_form(job) == EXPAND_NETDEV ? VHOST_TRY : VHOST_OFF;
+}
+
+static int take_all(struct job *job)
+{
+	for (size_t i = 0; i < job->req.n; i++) {
+		struct nic *nic = &job->req.nics[i];
+
+		if (nic_take(nic, &job->ctx->home, &job->ll) < 0 ||
+		    nic_open_vhost(nic, vhost_wanted(job)) < 0)
 			return fail_code();
-		if (try_to_make(job) == 0)
-			return 0;
-		if (fail_errnum() != EEXIST)
-			return dev_explain_make(&home->nl, &job->plan);
-		fail_clear();
 	}
-	for (unsigned tries = 0;; tries++) {
-		if (try_to_make(job) == 0)
-			return 0;
-		if (job->made || !lifeline_clear_way(home, &job->plan, tries))
-			return job->made ? fail_code() : dev_explain_make(&home->nl, &job->plan);
-	}
-}
-
-/* A second reader silently takes part of the guest's traffic. */
-static int refuse_held(struct job *job)
-{
-	auto_holders struct holders seen = HOLDERS_INIT;
-	const struct holder *holder;
-	int held;
-
-	if (job->req.share)
-		return 0;
-	held = lifeline_held(&job->ctx->home, &seen, &job->dev, &holder);
-	if (held <= 0)
-		return held;
-	fail_errno(EBUSY, NULL, "cannot open %s", job->dev.name);
-	lifeline_explain_held(holder);
-	return fail_hint("'share' opens it all the same");
-}
-
-static int find(struct job *job)
-{
-	struct dev_home *home = &job->ctx->home;
-	const char *name = job->req.want.name;
-
-	if (lifeline_lookup(home, name, &job->dev) < 0) {
-		if (fail_errnum() == ENODEV)
-			fail_hint("to make it on the way, say at least 'type tap' or 'link DEV'");
-		return fail_code();
-	}
-	if (job->dev.netnsid >= 0 && job->req.share)
-		return fail_refuse("cannot open %s: it lives in a namespace of its own and cannot "
-				   "be shared",
-				   job->dev.name);
-	return settle_lifetime(job, job->dev.kind, job->dev.altname[0]);
-}
-
-/* For the warning only. */
-static void find_link(struct job *job)
-{
-	int link = job->dev.link ? job->dev.link : job->dev.master;
-
-	if (link && job->dev.link_netnsid < 0 &&
-	    dev_get_index(&job->ctx->home.nl, -1, link, &job->link) < 0)
-		fail_clear();
-}
-
-/* From the look at the holders until we are one of them nobody else may look. */
-static int take(struct job *job)
-{
-	struct dev_home *home = &job->ctx->home;
-	auto_close int lock = -1;
-
-	if (find(job) < 0)
-		return fail_code();
-	lock = netns_lock(UINT64_C(2) << 32 | (uint32_t)job->dev.ifindex);
-	if (lock < 0 || refuse_held(job) < 0)
-		return fail_code();
-	if (job->lifetime == LIFE_WATCHED && lifeline_new(home, NULL, &job->ll) < 0)
-		return fail_code();
-	/* Only what we made is ours to quieten. */
-	if (job->dev.altname[0] && dev_hush(&job->dev) < 0)
-		return fail_code();
-	find_link(job);
-	if (open_queue(job) == 0)
-		return 0;
-	return fail_code();
+	return 0;
 }
 
 static int start_watcher(struct job *job)
 {
+	struct lifeline_ward *wards;
+	size_t n = 0;
 	int r;
 
-	if (job->lifetime != LIFE_WATCHED)
+	if (job->ll.nsfd < 0)
 		return 0;
-	r = lifeline_watch(&job->ll, &job->ctx->home, &job->dev, job->id, job->ctx->argv,
-			   &job->arm);
-	if (r < 0)
-		return r;
-	return job->made ? lifeline_arm(job->arm, true) : 0;
-}
+	wards = calloc(job->req.n, sizeof(*wards));
+	if (!wards)
+		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
+	for (size_t i = 0; i < job->req.n; i++) {
+		const struct nic *nic = &job->req.nics[i];
 
-/* udev may have thought that a new tap's address is its to choose. */
-static int check_mac(struct job *job)
-{
-	struct dev now;
-
-	if (!job->made || dev_has_node(&job->dev))
-		return 0;
-	if (dev_get_index(&job->at->nl, -1, job->dev.ifindex, &now) < 0)
-		return fail_code();
-	if (!memcmp(now.address, job->dev.address, 6))
-		return 0;
-	return tapfd_set_mac(job->fd, job->dev.name, job->dev.address);
-}
-
-/* The last change: up, and the mark with it, in one send. */
-static int bring_up(struct job *job)
-{
-	const struct dev_change change = {
-		.set_up = true,
-		.up = true,
-		.set_group = job->lifetime == LIFE_WATCHED && !job->made,
-		.group = job->ll.mark,
-	};
-
-	job->changed = true;
-	for (unsigned tries = 0;; tries++) {
-		if (dev_change(&job->at->nl, &job->dev, &change) == 0)
-			break;
-		if (!job->made || !lifeline_clear_way(&job->ctx->home, &job->plan, tries))
-			return dev_explain_up(&job->ctx->home.nl, &job->dev);
+		if (nic->lifetime == LIFE_WATCHED)
+			wards[n++] = (struct lifeline_ward){ &nic->dev, nic->id, nic->made };
 	}
-	return change.set_group ? lifeline_arm(job->arm, true) : 0;
+	r = lifeline_watch(&job->ll, &job->ctx->home, wards, n, job->ctx->argv, &job->arm);
+	free(wards);
+	return r;
 }
 
-static int settle(struct job *job)
+static void describe(const struct nic *nic, struct expand_dev *told)
 {
-	if (check_mac(job) < 0 || bring_up(job) < 0)
-		return fail_code();
-	warn_if_down(job);
-	if (job->lifetime == LIFE_FD && job->dev.persist) {
-		job->unpersisted = true;
-		return tapfd_set_persist(job->fd, false);
-	}
-	return 0;
-}
-
-static void restore(struct job *job)
-{
-	const struct dev_change change = {
-		.set_up = !(job->dev.flags & IFF_UP),
-		.set_group = job->lifetime == LIFE_WATCHED,
-		.group = job->dev.group,
+	*told = (struct expand_dev){
+		.fds = nic->fds,
+		.vhost = nic->vhosts ? nic->vhost : NULL,
+		.queues = nic->queues,
+		.mac = nic->dev.guest,
+		.mtu = nic->dev.mtu,
+		.has_node = dev_has_node(&nic->dev),
 	};
-
-	if (job->arm >= 0)
-		lifeline_arm(job->arm, false);
-	if (job->unpersisted)
-		tapfd_set_persist(job->fd, true);
-	if (job->changed && (change.set_up || change.set_group))
-		dev_change(&job->at->nl, &job->dev, &change);
-}
-
-/* Everything goes back to how it was; the failure on record stays. */
-static void undo(struct job *job)
-{
-	fail_hold();
-	if (job->made && (dev_has_node(&job->dev) || job->lifetime == LIFE_PERSISTENT))
-		dev_delete(&job->at->nl, &job->dev);
-	else if (!job->made)
-		restore(job);
-	fail_release();
-	util_close(&job->fd);
-	util_close(&job->id);
-	util_close(&job->arm);
-	dev_home_close(&job->inside);
-	lifeline_close(&job->ll);
-}
-
-static int set_env(const struct expand_dev *told)
-{
-	char fd[16], mac[18];
-
-	snprintf(fd, sizeof(fd), "%d", told->fd);
-	dev_mac_text(told->mac.b, mac);
-	if (setenv("VNETCTL_DEV", told->name, 1) < 0 || setenv("VNETCTL_FD", fd, 1) < 0 ||
-	    setenv("VNETCTL_MAC", mac, 1) < 0)
-		return fail_sys("cannot set COMMAND's environment");
-	return 0;
+	memcpy(told->name, nic->dev.name, sizeof(told->name));
 }
 
 static char **prepare_command(struct job *job)
 {
-	struct expand_dev told = {
-		.fd = job->fd,
-		.mac = job->dev.guest,
-		.mtu = job->dev.mtu,
-		.queues = 1,
-	};
-	char other[18], mac[18];
-	char **argv;
+	struct expand_dev *told = calloc(job->req.n, sizeof(*told));
+	char **argv = NULL;
 
-	memcpy(told.name, job->dev.name, sizeof(told.name));
-	argv = expand_command(job->req.argc, job->req.argv, &told, job->req.args);
-	if (!argv || set_env(&told) < 0)
+	if (!told) {
+		fail_errno(ENOMEM, NULL, "cannot prepare COMMAND's arguments");
 		return NULL;
-	if (dev_has_node(&job->dev) && expand_other_mac(argv, &told.mac, other)) {
-		dev_mac_text(told.mac.b, mac);
-		warn("COMMAND's MAC is %s, but a macvtap delivers only frames for its own, and "
-		     "that of %s is %s",
-		     other, job->dev.name, mac);
 	}
+	for (size_t i = 0; i < job->req.n; i++) {
+		struct nic *nic = &job->req.nics[i];
+
+		describe(nic, &told[i]);
+		nic_warn(nic);
+	}
+	if (expand_environment(told, job->req.n) == 0)
+		argv = expand_command(job->req.argc, job->req.argv, told, job->req.n,
+				      args_form(job));
+	free(told);
 	return argv;
 }
 
-static int hand_over(int fd)
+static int settle_all(struct job *job)
 {
-	return fcntl(fd, F_SETFD, 0) < 0 ? fail_sys("cannot hand the descriptor over") : 0;
+	for (size_t i = 0; i < job->req.n; i++) {
+		if (nic_settle(&job->req.nics[i], &job->ll, job->arm) < 0)
+			return fail_code();
+	}
+	return 0;
+}
+
+static void undo_all(struct job *job)
+{
+	for (size_t i = job->req.n; i > 0; i--)
+		nic_undo(&job->req.nics[i - 1], job->arm);
+	util_close(&job->arm);
+	lifeline_close(&job->ll);
+}
+
+static int give_up_power(struct job *job)
+{
+	if (!job->req.run_as)
+		return priv_clear_inheritable();
+	return priv_become(job->user.name, job->user.uid, job->user.gid);
+}
+
+/* In the process that kept its power while we gave up ours. */
+static void undo_standby(void *arg)
+{
+	undo_all(arg);
 }
 
 static int become(struct job *job, char **argv)
 {
-	int err;
+	int standby = -1, err;
 
+	for (size_t i = 0; i < job->req.n; i++) {
+		if (nic_hand_over(&job->req.nics[i]) < 0)
+			return fail_code();
+	}
+	if (job->req.run_as) {
+		standby = watch_standby(undo_standby, job);
+		if (standby < 0)
+			return standby;
+	}
 	if (job->ctx->origin >= 0 && netns_enter(job->ctx->origin) < 0)
 		return fail_code();
-	if (hand_over(job->fd) < 0 || (is_inside(job) && hand_over(job->ll.nsfd) < 0))
-		return fail_code();
-	execvp(argv[0], argv);
-	err = errno;
-	fail_errno(err, NULL, "cannot run %s", argv[0]);
-	return err == ENOENT ? -127 : -126;
+	if (give_up_power(job) == 0) {
+		execvp(argv[0], argv);
+		err = errno;
+		fail_errno(err, NULL, "cannot run %s", argv[0]);
+		err = err == ENOENT ? -127 : -126;
+	} else {
+		err = fail_code();
+	}
+	if (standby >= 0)
+		watch_standby_go(standby);
+	return err;
 }
 
 static int run(struct ctx *ctx, int argc, char **argv)
 {
-	struct job job = {
-		.ctx = ctx,
-		.at = &ctx->home,
-		.inside = DEV_HOME_INIT,
-		.fd = -1,
-		.id = -1,
-		.arm = -1,
-		.ll = LIFELINE_INIT,
-	};
+	struct job job = { .ctx = ctx, .arm = -1, .ll = LIFELINE_INIT };
 	char **command;
 	int r;
 
 	r = parse(argc, argv, &job.req);
-	if (r < 0)
-		return r;
-	if (job.req.share && plan_wanted(&job.req.want))
-		return fail_usage("open-exec: 'share' is for a device that exists: it does not go "
-				  "with words that make one");
-	r = plan_wanted(&job.req.want) ? make(&job) : take(&job);
-	if (r == 0)
-		r = start_watcher(&job);
+	if (r == 0 && job.req.run_as)
+		r = plan_find_user("run-as", job.req.run_as, &job.user);
 	if (r == 0) {
-		command = prepare_command(&job);
-		r = command ? settle(&job) : FAIL_SYS;
+		r = take_all(&job);
 		if (r == 0)
-			r = become(&job, command);
+			r = start_watcher(&job);
+		if (r == 0) {
+			command = prepare_command(&job);
+			r = command ? settle_all(&job) : FAIL_SYS;
+			if (r == 0)
+				r = become(&job, command);
+		}
+		undo_all(&job);
 	}
-	undo(&job);
-	return r;
+	free(job.req.nics);
+	return r == FAIL_SYS && fail_code() ? fail_code() : r;
 }
 
 const struct cmd cmd_open_exec = {
 	.name = "open-exec",
-	.help = "open a device, made on the way if need be, and exec COMMAND with it",
-	.spec =
-		{
-			.words = words,
-			.n = ARRAY_SIZE(words),
-			.names = "[dev] NAME",
-			.name = take_name,
-			.tail = "-- COMMAND [ARG...]",
-		},
+	.help = "open devices, made on the way if need be, and exec COMMAND with them",
+	.spec = {
+		.words = words,
+		.n = ARRAY_SIZE(words),
+		.names = "[dev] NAME",
+		.name = take_name,
+		.more = "[ dev NAME2 ... ]",
+		.tail = "-- COMMAND [ARG...]",
+	},
+	.before = reserve,
 	.run = run,
 	.own_status = 125,
 };

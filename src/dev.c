@@ -567,9 +567,14 @@ int dev_explain_up(struct nl *nl, const struct dev *dev)
 	return code;
 }
 
-int dev_open(const struct dev *dev, int id)
+int dev_open(const struct dev *dev, int id, uint32_t queues)
 {
-	return dev->kind->open(dev, id);
+	return dev->kind->open(dev, id, queues);
+}
+
+bool dev_is_wireless(struct dev_home *home, const struct dev *link)
+{
+	return home->sysfs >= 0 && tapfd_has_attribute(home->sysfs, link->name, "phy80211");
 }
 
 int dev_set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode)

@@ -161,11 +161,14 @@ int dev_explain_up(struct nl *nl, const struct dev *dev);
  * or a recorded failure. */
 int dev_hush(const struct dev *dev);
 
-/* Asks for a device's queue to be opened while being in the namespace whose
- * life the descriptor shall hold (macvtap; a tap ignores it). id is the
+/* Opens one of so many queues of a device, while being in the namespace whose life the
+ * descriptor shall hold (macvtap; a tap is opened in its own). id is the
  * descriptor of tapfd_node_id() for a macvtap. Returns a CLOEXEC descriptor
  * or a recorded failure. */
-int dev_open(const struct dev *dev, int id);
+int dev_open(const struct dev *dev, int id, uint32_t queues);
+
+/* True when the link, at home, is a wireless card. */
+bool dev_is_wireless(struct dev_home *home, const struct dev *link);
 
 /* True for kinds that are opened through a node and die by a lifeline. */
 bool dev_has_node(const struct dev *dev);

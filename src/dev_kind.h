@@ -22,7 +22,7 @@ struct dev_kind {
 		    const char *altname, int *ifindex, int *fd);
 
 	int (*explain)(struct nl *nl, const struct dev_plan *plan);
-	int (*open)(const struct dev *dev, int id);
+	int (*open)(const struct dev *dev, int id, uint32_t queues);
 	int (*set_mode)(struct nl *nl, const struct dev *dev, enum dev_mode mode);
 };
 

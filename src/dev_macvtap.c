@@ -70,6 +70,10 @@ static void put_create(struct nl *nl, const struct dev_plan *plan, int ifindex)
 	mnl_attr_put(nlh, IFLA_ADDRESS, 6, plan->guest.b);
 	if (plan->mtu)
 		mnl_attr_put_u32(nlh, IFLA_MTU, plan->mtu);
+	if (plan->queues > 1) {
+		mnl_attr_put_u32(nlh, IFLA_NUM_TX_QUEUES, plan->queues);
+		mnl_attr_put_u32(nlh, IFLA_NUM_RX_QUEUES, plan->queues);
+	}
 	if (plan->group)
 		mnl_attr_put_u32(nlh, IFLA_GROUP, plan->group);
 	if (plan->nsfd >= 0)
@@ -189,7 +193,7 @@ static int explain(struct nl *nl, const struct dev_plan *plan)
 	return code;
 }
 
-static int open_queue(const struct dev *dev, int id)
+static int open_queue(const struct dev *dev, int id, uint32_t queues)
 {
 	auto_close int fd = -1;
 	struct tapfd_info info;
@@ -200,7 +204,7 @@ static int open_queue(const struct dev *dev, int id)
 	fd = tapfd_open_node(number, dev->ifindex);
 	if (fd < 0)
 		return fd;
-	if (tapfd_set_flags(fd, dev->multi_queue) < 0 || tapfd_ask(fd, &info) < 0)
+	if (tapfd_set_flags(fd, queues > 1) < 0 || tapfd_ask(fd, &info) < 0)
 		return fail_code();
 	if (!streq(info.name, dev->name))
 		return fail_refuse("cannot open %s: its node leads to %s", dev->name, info.name);

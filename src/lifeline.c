@@ -250,10 +250,10 @@ int lifeline_lock_name(const char *name)
 
 struct duty {
 	struct dev_home home;
-	int id;
+	const struct lifeline_ward *wards;
+	size_t n;
 	int orders; /* socket from the starter: the last byte sent counts */
 	bool armed;
-	struct dev dev;
 };
 
 static bool is_armed(struct duty *duty)
@@ -267,12 +267,11 @@ static bool is_armed(struct duty *duty)
 }
 
 /* The device is told by its node, which is gone or another's if it was moved. */
-static int remove_own(struct duty *duty)
+static int remove_ward(struct duty *duty, const struct lifeline_ward *ward)
 {
 	dev_t number;
 
-	if (tapfd_node_number(duty->id, &number) == 0 &&
-	    dev_delete(&duty->home.nl, &duty->dev) == 0)
+	if (tapfd_node_number(ward->id, &number) == 0 && dev_delete(&duty->home.nl, ward->dev) == 0)
 		return 0;
 	if (fail_errnum() != ENODEV)
 		return fail_code();
@@ -287,9 +286,14 @@ static int on_death(void *arg)
 	bool armed = is_armed(duty);
 
 	for (unsigned tries = 0; tries < 8; tries++) {
-		int r = armed ? remove_own(duty) : 0;
+		int r = 0;
 
-		fail_clear();
+		for (size_t i = 0; i < duty->n; i++) {
+			if ((armed || duty->wards[i].made) &&
+			    remove_ward(duty, &duty->wards[i]) < 0)
+				r = fail_code();
+			fail_clear();
+		}
 		if (lifeline_sweep(&duty->home) >= 0 && r == 0)
 			return 0;
 		fail_clear();
@@ -298,16 +302,27 @@ static int on_death(void *arg)
 	return FAIL_SYS;
 }
 
-int lifeline_watch(const struct lifeline *ll, struct dev_home *home, const struct dev *dev, int id,
-		   char **argv, int *arm)
+static void make_title(const struct lifeline_ward *wards, size_t n, char title[128])
+{
+	int len = snprintf(title, 128, "vnetctl: watching");
+
+	for (size_t i = 0; i < n && len < 112; i++)
+		len += snprintf(title + len, 128 - (size_t)len, " %s", wards[i].dev->name);
+}
+
+int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
+		   const struct lifeline_ward *wards, size_t n, char **argv, int *arm)
 {
 	/* The watcher works with a socket of its own and home's other descriptors. */
-	struct duty duty = { .home = *home, .id = id, .dev = *dev };
+	struct duty duty = { .home = *home, .wards = wards, .n = n };
 	auto_nl struct nl nl = NL_INIT;
 	auto_close int mine = -1, its = -1;
-	char title[64];
+	auto_free int *keep = calloc(n + 3, sizeof(*keep));
+	char title[128];
 	int ends[2];
 
+	if (!keep)
+		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
 	if (nl_open(&nl) < 0)
 		return fail_code();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -316,19 +331,23 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home, const struc
 	its = ends[1];
 	duty.home.nl = nl;
 	duty.orders = its;
+	keep[0] = nl.fd;
+	keep[1] = its;
+	keep[2] = home->sysfs;
+	for (size_t i = 0; i < n; i++)
+		keep[3 + i] = wards[i].id;
 
-	const int keep[] = { nl.fd, id, its, home->sysfs };
 	const struct watch watch = {
 		.nsid = (int32_t)ll->mark,
 		.title = title,
 		.argv = argv,
 		.keep = keep,
-		.n_keep = ARRAY_SIZE(keep),
+		.n_keep = n + 3,
 		.wake = on_death,
 		.arg = &duty,
 	};
 
-	snprintf(title, sizeof(title), "vnetctl: watching %s", dev->name);
+	make_title(wards, n, title);
 	if (watch_start(&watch) < 0)
 		return fail_code();
 	*arm = steal_fd(&mine);

@@ -98,13 +98,19 @@ void lifeline_close(struct lifeline *ll);
 /* True when the number is a mark made at home. */
 bool lifeline_is_mark(const struct dev_home *home, uint32_t number);
 
-/* Starts the watcher that removes dev, which is at home, when the lifeline is
- * dead. id is tapfd_node_id()'s descriptor: the device's identity, whatever it
- * is renamed or regrouped to. Until lifeline_arm() only a device that carries
- * the mark is removed. argv is main's, for ps. Stores in *arm a CLOEXEC descriptor for
+/* A device that a watcher removes. */
+struct lifeline_ward {
+	const struct dev *dev; /* at home */
+	int id;	   /* tapfd_node_id(): its identity, whatever it is renamed or regrouped to */
+	bool made; /* marked from birth: to be removed in any case */
+};
+
+/* Starts the watcher that removes n devices when the lifeline is dead. Until
+ * lifeline_arm() those that were there before are removed only if they carry the
+ * mark. argv is main's, for ps. Stores in *arm a CLOEXEC descriptor for
  * lifeline_arm(). Returns 0 or a recorded failure. */
-int lifeline_watch(const struct lifeline *ll, struct dev_home *home, const struct dev *dev, int id,
-		   char **argv, int *arm);
+int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
+		   const struct lifeline_ward *wards, size_t n, char **argv, int *arm);
 
 /* From now on, or (on false) no longer, the watcher removes its device even if
  * somebody changed its mark. Returns 0 or a recorded failure. */

@@ -86,23 +86,36 @@ static int choose_mtu(const struct plan_words *w, struct dev_plan *plan)
 	return 0;
 }
 
-static int find_user(const char *text, uid_t *uid, gid_t *gid)
+int plan_queues(const char *word, const char *text, void *field)
+{
+	uint64_t v;
+
+	if (args_number(text, 1, 256, &v) < 0)
+		return fail_usage("%s '%s' is no number from 1 to 256", word, text);
+	*(uint32_t *)field = (uint32_t)v;
+	return 0;
+}
+
+static int find_user(const char *word, const char *text, struct plan_user *user)
 {
 	const struct passwd *pw = getpwnam(text);
 	uint64_t n;
 
-	if (pw) {
-		*uid = pw->pw_uid;
-		*gid = pw->pw_gid;
-	} else if (args_number(text, 0, UINT32_MAX - 1, &n) == 0) {
-		*uid = (uid_t)n;
-	} else {
-		return fail_usage("owner: there is no user '%s'", text);
+	if (!pw && args_number(text, 0, UINT32_MAX - 1, &n) == 0) {
+		user->uid = (uid_t)n;
+		pw = getpwuid(user->uid);
+	} else if (!pw) {
+		return fail_usage("%s: there is no user '%s'", word, text);
 	}
+	if (!pw)
+		return 0;
+	user->uid = pw->pw_uid;
+	user->gid = pw->pw_gid;
+	snprintf(user->name, sizeof(user->name), "%s", pw->pw_name);
 	return 0;
 }
 
-static int find_group(const char *text, gid_t *gid)
+static int find_group(const char *word, const char *text, gid_t *gid)
 {
 	const struct group *gr = getgrnam(text);
 	uint64_t n;
@@ -112,37 +125,48 @@ static int find_group(const char *text, gid_t *gid)
 	else if (args_number(text, 0, UINT32_MAX - 1, &n) == 0)
 		*gid = (gid_t)n;
 	else
-		return fail_usage("owner: there is no group '%s'", text);
+		return fail_usage("%s: there is no group '%s'", word, text);
 	return 0;
+}
+
+int plan_find_user(const char *word, const char *text, struct plan_user *user)
+{
+	const char *colon = strchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+	char name[256];
+
+	*user = (struct plan_user){ .gid = (gid_t)-1 };
+	if (len >= sizeof(name) || !len || (colon && !colon[1]))
+		return fail_usage("%s '%s' is not USER or USER:GROUP", word, text);
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (find_user(word, name, user) < 0)
+		return fail_code();
+	user->group_given = colon;
+	return colon ? find_group(word, colon + 1, &user->gid) : 0;
 }
 
 static int choose_owner(const struct plan_words *w, struct dev_plan *plan)
 {
-	char user[256];
-	const char *colon;
-	gid_t unused;
+	struct plan_user user;
 
 	plan->owner = (uid_t)-1;
 	plan->owner_group = (gid_t)-1;
 	if (!w->owner)
 		return 0;
-	colon = strchr(w->owner, ':');
-	if (!colon)
-		return find_user(w->owner, &plan->owner, &unused);
-	if ((size_t)(colon - w->owner) >= sizeof(user) || colon == w->owner || !colon[1])
-		return fail_usage("owner '%s' is not USER or USER:GROUP", w->owner);
-	memcpy(user, w->owner, (size_t)(colon - w->owner));
-	user[colon - w->owner] = '\0';
-	if (find_user(user, &plan->owner, &unused) < 0)
+	if (plan_find_user("owner", w->owner, &user) < 0)
 		return fail_code();
-	return find_group(colon + 1, &plan->owner_group);
+	plan->owner = user.uid;
+	if (user.group_given)
+		plan->owner_group = user.gid;
+	return 0;
 }
 
 int plan_of(struct nl *nl, const struct plan_words *w, struct dev_plan *plan, struct dev *link)
 {
 	const char *flaw = args_name_flaw(w->name, true);
 
-	*plan = (struct dev_plan){ .name = w->name, .nsfd = -1 };
+	*plan = (struct dev_plan){ .name = w->name, .queues = w->queues, .nsfd = -1 };
 	if (flaw)
 		return fail_usage("'%s' is no name for a device: %s", w->name, flaw);
 	if (streq(w->name, "all") || streq(w->name, "default"))

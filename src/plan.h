@@ -19,6 +19,7 @@ struct plan_words {
 	enum dev_mode mode;
 	struct mac address;
 	uint32_t mtu;
+	uint32_t queues; /* also for a device that exists */
 	const char *owner;
 };
 
@@ -41,7 +42,10 @@ struct plan_words {
 	  .help = "the guest's Ethernet address; random when not given" },                     \
 	{ .name = "mtu", .value = "N", .parse = args_mtu, .per_dev = true,                     \
 	  .offset = (base) + offsetof(struct plan_words, mtu),                                 \
-	  .help = "largest frame; the lower device's or bridge's when not given" }
+	  .help = "largest frame; the lower device's or bridge's when not given" },            \
+	{ .name = "queues", .value = "N", .parse = plan_queues, .per_dev = true,               \
+	  .offset = (base) + offsetof(struct plan_words, queues),                              \
+	  .help = "queues, 1 to 256; a VM opens each of them" }
 
 #define PLAN_OWNER(base)                                                                       \
 	{ .name = "owner", .value = "USER[:GROUP]", .parse = args_str, .per_dev = true,        \
@@ -49,7 +53,21 @@ struct plan_words {
 	  .help = "who may open the device without being root" }
 /* clang-format on */
 
-/* True when any word but the name was given: the device is to be made. */
+/* args_value that stores a uint32_t: 1 to 256, MAX_TAP_QUEUES of drivers/net/tap.c. */
+args_value plan_queues;
+
+/* A user and a group, found by name or number. */
+struct plan_user {
+	char name[256]; /* empty when the user has none */
+	uid_t uid;
+	gid_t gid; /* the user's own when none was given, (gid_t)-1 when he has none */
+	bool group_given;
+};
+
+/* Reads "USER[:GROUP]", the value of that word. Returns 0 or a recorded failure. */
+int plan_find_user(const char *word, const char *text, struct plan_user *user);
+
+/* True when any word that makes a device was given: the device is to be made. */
 bool plan_wanted(const struct plan_words *words);
 
 /* Makes *plan of the words. *link gets the device named by link and must live

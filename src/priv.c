@@ -4,7 +4,9 @@
 #include "priv.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "fail.h"
 
@@ -69,5 +71,42 @@ int priv_keep_only(const cap_value_t *keep, int n)
 		return fail_code();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail_sys("cannot set no_new_privs");
+	return 0;
+}
+
+static int set_ids(const char *name, uid_t uid, gid_t gid)
+{
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid;
+
+	if ((*name ? initgroups(name, gid) : setgroups(0, NULL)) < 0)
+		return fail_sys("run-as: cannot set the groups");
+	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return fail_sys("run-as: cannot become user %u, group %u", uid, gid);
+	if (getresuid(&ruid, &euid, &suid) < 0 || getresgid(&rgid, &egid, &sgid) < 0 ||
+	    ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid || sgid != gid)
+		return fail_errno(EPERM, NULL, "run-as: did not become user %u, group %u", uid,
+				  gid);
+	return 0;
+}
+
+int priv_become(const char *name, uid_t uid, gid_t gid)
+{
+	if (gid == (gid_t)-1)
+		return fail_usage("run-as: user %u has no group of his own: say USER:GROUP", uid);
+	/* The bounding set first: it takes a capability that goes with the user. */
+	if (cut_bounding(NULL, 0) < 0 || set_ids(name, uid, gid) < 0)
+		return fail_code();
+	return priv_keep_only(NULL, 0);
+}
+
+int priv_clear_inheritable(void)
+{
+	auto_cap cap_t caps = cap_get_proc();
+
+	if (cap_reset_ambient() < 0 && errno != EINVAL)
+		return fail_sys("cannot give up ambient capabilities");
+	if (!caps || cap_clear_flag(caps, CAP_INHERITABLE) < 0 || cap_set_proc(caps) < 0)
+		return fail_sys("cannot give up inheritable capabilities");
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <linux/mount.h>
 #include <net/if_arp.h>
@@ -288,4 +289,38 @@ ino_t tapfd_home_of(pid_t pid, int fd)
 	if (dup >= 0)
 		ns = ioctl(dup, TUNGETDEVNETNS);
 	return ns >= 0 && fstat(ns, &st) == 0 ? st.st_ino : 0;
+}
+
+int tapfd_reset(int fd, bool macvtap)
+{
+	int header = 10; /* sizeof(struct virtio_net_hdr) */
+	int buffer = INT_MAX;
+
+	if (ioctl(fd, TUNSETOFFLOAD, 0UL) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0 ||
+	    ioctl(fd, TUNSETSNDBUF, &buffer) < 0)
+		return fail_sys("cannot reset what the device's last holder set");
+	/* A macvtap's queue is new, and knows no filter. */
+	if (!macvtap && ioctl(fd, TUNDETACHFILTER, NULL) < 0 && errno != EINVAL)
+		return fail_sys("cannot reset what the device's last holder set");
+	return 0;
+}
+
+int tapfd_open_vhost(void)
+{
+	int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	fail_sys("cannot open /dev/vhost-net");
+	if (fail_errnum() == ENOENT || fail_errnum() == ENODEV || fail_errnum() == ENXIO)
+		fail_hint("'modprobe vhost_net', or 'vhost off'");
+	return fail_code();
+}
+
+bool tapfd_has_attribute(int sysfs, const char *name, const char *attribute)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "class/net/%s/%.16s", name, attribute);
+	return faccessat(sysfs, path, F_OK, 0) == 0;
 }

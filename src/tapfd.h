@@ -78,4 +78,16 @@ int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid);
  * failure on record when that cannot be told. */
 ino_t tapfd_home_of(pid_t pid, int fd);
 
+/* Puts what a former holder may have set on the device or queue back to what
+ * a new one has: offloads, length of the vnet header, send buffer, filter.
+ * Returns 0 or a recorded failure. */
+int tapfd_reset(int fd, bool macvtap);
+
+/* Opens /dev/vhost-net. Returns a CLOEXEC descriptor or a recorded failure that
+ * names the module. */
+int tapfd_open_vhost(void);
+
+/* True when the link has this attribute in a sysfs of its namespace. */
+bool tapfd_has_attribute(int sysfs, const char *name, const char *attribute);
+
 #endif

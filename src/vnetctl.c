@@ -132,9 +132,9 @@ static void show_usage(const struct cmd *cmd)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, " [%s%s%s]", spec->words[i].name,
 			      spec->words[i].value ? " " : "",
 			      spec->words[i].value ? spec->words[i].value : "");
-	out_line("%s%s%s%s%s", line, spec->positional ? " " : "",
-		 spec->positional ? spec->positional : "", spec->tail ? " " : "",
-		 spec->tail ? spec->tail : "");
+	out_line("%s%s%s%s%s%s%s", line, spec->more ? " " : "", spec->more ? spec->more : "",
+		 spec->positional ? " " : "", spec->positional ? spec->positional : "",
+		 spec->tail ? " " : "", spec->tail ? spec->tail : "");
 }
 
 static void help_cmd(const struct cmd *cmd)
@@ -343,6 +343,8 @@ static int run_home(const struct cmd *cmd, struct options *o, int argc, char **a
 {
 	int r = guard_stdio();
 
+	if (r == 0 && cmd && cmd->before && !(argc == 1 && streq(argv[0], "help")))
+		r = cmd->before(argc, argv);
 	if (r == 0)
 		r = open_home(o);
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -127,13 +128,13 @@ static int wait_for(pid_t child)
 int watch_start(const struct watch *watch)
 {
 	auto_close int heard = nl_nsid_watch(watch->nsid);
-	int keep[16];
+	auto_free int *keep = calloc(watch->n_keep + 1, sizeof(*keep));
 	pid_t child;
 
 	if (heard < 0)
 		return heard;
-	if (watch->n_keep + 1 > ARRAY_SIZE(keep))
-		return fail_errno(EMFILE, NULL, "cannot start the watcher");
+	if (!keep)
+		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
 	memcpy(keep, watch->keep, watch->n_keep * sizeof(*keep));
 	keep[watch->n_keep] = heard;
 
@@ -173,4 +174,47 @@ int watch_detach(const int *keep, size_t n, void (*work)(void *arg), void *arg)
 		_exit(child < 0 ? errno : 0);
 	work(arg);
 	_exit(0);
+}
+
+static ssize_t read_byte(int fd)
+{
+	ssize_t n;
+	char c;
+
+	do
+		n = recv(fd, &c, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+int watch_standby(void (*work)(void *arg), void *arg)
+{
+	auto_close int mine = -1, its = -1;
+	pid_t child;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail_sys("cannot start a process");
+	mine = ends[0];
+	its = ends[1];
+	child = fork();
+	if (child < 0)
+		return fail_sys("cannot start a process");
+	if (child > 0)
+		return wait_for(child) < 0 ? fail_code() : steal_fd(&mine);
+
+	child = fork();
+	if (child != 0)
+		_exit(child < 0 ? errno : 0);
+	close(steal_fd(&mine));
+	if (read_byte(its) == 1)
+		work(arg);
+	_exit(0);
+}
+
+void watch_standby_go(int fd)
+{
+	if (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+		read_byte(fd);
+	close(fd);
 }

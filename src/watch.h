@@ -29,4 +29,12 @@ int watch_start(const struct watch *watch);
  * descriptor but keep[]. Returns 0 or a recorded failure. */
 int watch_detach(const int *keep, size_t n, void (*work)(void *arg), void *arg);
 
+/* Starts a process that keeps what we have, power and descriptors, until we
+ * exec or end, for the case that an exec fails after the power was given up. Returns a
+ * CLOEXEC descriptor for watch_standby_go(), or a recorded failure. */
+int watch_standby(void (*work)(void *arg), void *arg);
+
+/* Has the process do its work and waits for its end; closes fd. */
+void watch_standby_go(int fd);
+
 #endif

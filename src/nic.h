@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a VM gets: a device, found or made on the way, its open queues, their
+ * vhost descriptors, and what ends it. Taken in steps that can be undone. */
+#ifndef VNETCTL_NIC_H
+#define VNETCTL_NIC_H
+
+#include "dev.h"
+#include "lifeline.h"
+#include "plan.h"
+#include "util.h"
+
+#define NIC_MAX_QUEUES 256 /* MAX_TAP_QUEUES */
+
+enum nic_lifetime { LIFE_DEFAULT, LIFE_FD, LIFE_WATCHED, LIFE_PERSISTENT };
+enum nic_vhost { VHOST_DEFAULT, VHOST_OFF, VHOST_TRY, VHOST_ON };
+
+struct nic {
+	/* Asked for. */
+	struct plan_words want;
+	bool share;
+	uint32_t pin; /* number that the queue shall have, 0: any */
+	enum nic_lifetime asked;
+
+	/* Taken. */
+	struct dev dev;
+	struct dev link; /* lower device or bridge, if it is at home */
+	enum nic_lifetime lifetime;
+	int fds[NIC_MAX_QUEUES];
+	int vhost[NIC_MAX_QUEUES];
+	uint32_t queues, vhosts;
+
+	/* How it was taken, for nic_undo(). */
+	struct dev_home *home;
+	struct dev_plan plan;	/* with plan.kind set, the device is being made */
+	char name[IFNAMSIZ];	/* of it, where we choose the number for "%d" */
+	struct dev_home *at;	/* where the device is: home, or inside */
+	struct dev_home inside; /* the lifeline, when the device lives in it */
+	struct lifeline own;	/* that lifeline */
+	int id;			/* the macvtap's node */
+	bool made, changed, unpersisted;
+};
+
+/* Nothing asked for, nothing taken. */
+void nic_init(struct nic *nic);
+
+/* Refuses words that cannot go together. Returns 0 or a recorded failure. */
+int nic_check(const struct nic *nic);
+
+/* Makes or finds the device at home and opens its queues. shared is the
+ * lifeline of watched devices, made when the first one needs it; it
+ * belongs to the caller. Until nic_settle() nothing that was there before is changed.
+ * Returns 0 or a recorded failure; nic_undo() is due either way. */
+int nic_take(struct nic *nic, struct dev_home *home, struct lifeline *shared);
+
+/* Opens a vhost descriptor for each queue. Without /dev/vhost-net that is a
+ * failure for VHOST_ON only. Returns 0 or a recorded failure. */
+int nic_open_vhost(struct nic *nic, enum nic_vhost vhost);
+
+/* The last changes: up, the mark of a device that was there before (with the
+ * watcher's orders, arm, or -1), the persistence of a tap. Returns 0 or a recorded failure. */
+int nic_settle(struct nic *nic, const struct lifeline *shared, int arm);
+
+/* Lets the descriptors that the VM is promised pass an exec. Returns 0 or a
+ * recorded failure. */
+int nic_hand_over(struct nic *nic);
+
+/* Everything goes back to how it was before nic_take(); the failure on record
+ * stays. arm as for nic_settle(). Harmless after nic_init(). */
+void nic_undo(struct nic *nic, int arm);
+
+/* Warnings that save an evening: a lower device that is down, wireless or itself a
+ * macvlan. Never fails. */
+void nic_warn(struct nic *nic);
+
+#endif
