@@ -79,14 +79,8 @@ static bool is_listed(const struct destroy *d, const struct dev *dev)
 
 static int add(struct destroy *d, const struct dev *dev)
 {
-	/* Doubled each time it is full; n is a power of two then. */
-	if ((d->n & (d->n - 1)) == 0) {
-		struct dev *more = realloc(d->devs, (d->n ? 2 * d->n : 1) * sizeof(*more));
-
-		if (!more)
-			return fail_errno(ENOMEM, NULL, "cannot remove %s", dev->name);
-		d->devs = more;
-	}
+	if (!have_room(d->devs, d->n))
+		return fail_errno(ENOMEM, NULL, "cannot remove %s", dev->name);
 	d->devs[d->n++] = *dev;
 	return 0;
 }
@@ -141,13 +135,14 @@ static void drop_held(struct destroy *d)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; !d->force && i < d->n; i++) {
+	if (d->force)
+		return;
+	for (size_t i = 0; i < d->n; i++) {
 		if (refuse_held(d, &d->devs[i]) == 0)
 			d->devs[kept++] = d->devs[i];
 		fail_note();
 	}
-	if (!d->force)
-		d->n = kept;
+	d->n = kept;
 }
 
 /* Those inside lifelines go one by one: a group is of one namespace. */

@@ -360,15 +360,8 @@ static int keep_node(struct list *list, const struct dev *dev, const struct way 
 		   *root = link ? link : name_of(list, dev->master, -1);
 	struct node *more;
 
-	/* Doubled each time it is full; n is a power of two then. */
-	if ((list->n_nodes & (list->n_nodes - 1)) == 0) {
-		size_t room = list->n_nodes ? 2 * list->n_nodes : 1;
-
-		more = realloc(list->nodes, room * sizeof(*more));
-		if (!more)
-			return fail_errno(ENOMEM, NULL, "cannot list devices");
-		list->nodes = more;
-	}
+	if (!have_room(list->nodes, list->n_nodes))
+		return fail_errno(ENOMEM, NULL, "cannot list devices");
 	more = &list->nodes[list->n_nodes++];
 	*more = (struct node){ .dev = *dev, .way = *way, .orphaned = orphaned };
 	snprintf(more->root, sizeof(more->root), "%s", root ? root : "");
@@ -477,15 +470,8 @@ static bool shown_before(struct list *list, const struct dev *dev)
 
 static int remember_shown(struct list *list, const struct dev *dev)
 {
-	/* Doubled each time it is full; n is a power of two then. */
-	if ((list->n_shown & (list->n_shown - 1)) == 0) {
-		size_t room = list->n_shown ? 2 * list->n_shown : 1;
-		struct shown *more = realloc(list->shown, room * sizeof(*more));
-
-		if (!more)
-			return fail_errno(ENOMEM, NULL, "cannot list devices");
-		list->shown = more;
-	}
+	if (!have_room(list->shown, list->n_shown))
+		return fail_errno(ENOMEM, NULL, "cannot list devices");
 	list->shown[list->n_shown++] = (struct shown){ dev->ifindex, dev->netnsid };
 	return 0;
 }

@@ -700,7 +700,7 @@ int dev_delete_many(struct nl *nl, const struct dev *devs, size_t n, uint32_t gr
 	int r = 0;
 
 	nl->error = marking_failed;
-	nl->error_arg = &m;
+	nl->error_arg = &m; /* cppcheck-suppress autoVariables ; unset below */
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		nlh = nl_link_msg(nl, RTM_SETLINK, 0, devs[i].ifindex);
 		mnl_attr_put_u32(nlh, IFLA_GROUP, group);
@@ -718,6 +718,7 @@ int dev_delete_many(struct nl *nl, const struct dev *devs, size_t n, uint32_t gr
 		r = nl_talk(nl, NULL, NULL, "cannot remove devices");
 	}
 	nl->error = NULL;
+	nl->error_arg = NULL;
 	/* An empty group: none could be marked, which was told. */
 	if (r == 0 && m.err && m.err != ENODEV)
 		r = fail_errno(m.err, NULL, "cannot remove devices");

@@ -142,17 +142,19 @@ static int put_placeholder(struct text *t, const struct devs *all, const char *n
 	const char *colon = memchr(name, ':', len);
 	size_t word_len = colon ? (size_t)(colon - name) : len;
 	enum word word = find_word(name, word_len);
-	const struct expand_dev *dev = all->devs;
+	const struct expand_dev *dev;
 
 	if (word == NO_WORD)
 		return 0;
-	if (colon)
-		dev = find_dev(all, colon + 1, len - word_len - 1);
+	if (!colon) {
+		if (all->n > 1)
+			return fail_usage("{%s}: which of the %zu devices? Write {%s:NAME}",
+					  words[word], all->n, words[word]);
+		return put_word(t, word, all->devs) < 0 ? fail_code() : 1;
+	}
+	dev = find_dev(all, colon + 1, len - word_len - 1);
 	if (!dev)
 		return 0;
-	if (!colon && all->n > 1)
-		return fail_usage("{%s}: which of the %zu devices? Write {%s:NAME}", words[word],
-				  all->n, words[word]);
 	return put_word(t, word, dev) < 0 ? fail_code() : 1;
 }
 
@@ -210,12 +212,12 @@ static bool add(struct vector *v, char *word)
 }
 
 /* "-net": QEMU's hub, which joins all its members. One device, one queue. */
-static bool append_net(struct vector *v, const struct expand_dev *dev)
+static bool append_net(struct vector *v, const struct expand_dev *dev, bool nic_wanted)
 {
 	struct text nic = { .data = NULL }, tap = { .data = NULL };
 	bool ok = true;
 
-	if (!has_nic(v->argv)) {
+	if (nic_wanted) {
 		putf(&nic, "nic,model=virtio,macaddr=");
 		put_mac(&nic, &dev->mac);
 		ok = add(v, strdup("-net")) && add(v, nic.data);
@@ -246,10 +248,11 @@ static bool append_netdev(struct vector *v, const struct expand_dev *dev, size_t
 	       add(v, front.data);
 }
 
-static bool append(struct vector *v, const struct devs *all, enum expand_args style)
+static bool append(struct vector *v, const struct devs *all, enum expand_args style,
+		   bool nic_wanted)
 {
 	if (style == EXPAND_NET)
-		return append_net(v, all->devs);
+		return append_net(v, all->devs, nic_wanted);
 	for (size_t i = 0; style == EXPAND_NETDEV && i < all->n; i++) {
 		if (!append_netdev(v, &all->devs[i], i))
 			return false;
@@ -309,7 +312,7 @@ static void warn_of_rest(char **argv, const struct devs *all)
 
 		if (dev->mtu != 1500 && !mentions(argv, "host_mtu="))
 			warn("the mtu of %s is %u, but COMMAND does not tell its guest: "
-			     "'host_mtu=%u' on the virtio-net device does, and so does 'args netdev'",
+			     "'host_mtu=%u' on virtio-net does, and so does 'args netdev'",
 			     dev->name, dev->mtu, dev->mtu);
 		if (dev->queues == 1 && all->n == 1 && mentions(argv, "mq=on"))
 			warn("COMMAND has mq=on, but %s is opened with one queue: say 'queues N'",
@@ -332,7 +335,7 @@ char **expand_command(int argc, char **argv, const struct expand_dev *devs, size
 	for (int i = 0; ok && i < argc; i++)
 		ok = add(&v, expand_one(&all, argv[i], &found));
 	if (ok && !found)
-		ok = append(&v, &all, style);
+		ok = append(&v, &all, style, !has_nic(argv));
 	if (ok) {
 		warn_of_macs(v.argv, &all);
 		warn_of_rest(v.argv, &all);

@@ -106,15 +106,8 @@ static bool look(int proc, int fds, const char *fd, struct holder *holder)
 
 static int keep(struct holders *h, const struct holder *holder)
 {
-	/* Doubled each time it is full; n is a power of two then. */
-	if ((h->n & (h->n - 1)) == 0) {
-		size_t room = h->n ? 2 * h->n : 1;
-		struct holder *more = realloc(h->list, room * sizeof(*more));
-
-		if (!more)
-			return fail_errno(ENOMEM, NULL, "cannot look for holders in /proc");
-		h->list = more;
-	}
+	if (!have_room(h->list, h->n))
+		return fail_errno(ENOMEM, NULL, "cannot look for holders in /proc");
 	h->list[h->n++] = *holder;
 	return 0;
 }

@@ -114,15 +114,8 @@ static int collect_id(int32_t nsid, void *arg)
 
 	if (!lifeline_is_mark(((struct ids *)arg)->home, (uint32_t)nsid))
 		return 0;
-	/* Doubled each time it is full; n is a power of two then. */
-	if ((marks->n & (marks->n - 1)) == 0) {
-		size_t room = marks->n ? 2 * marks->n : 1;
-		int32_t *more = realloc(marks->ids, room * sizeof(*more));
-
-		if (!more)
-			return fail_errno(ENOMEM, NULL, "cannot list lifelines");
-		marks->ids = more;
-	}
+	if (!have_room(marks->ids, marks->n))
+		return fail_errno(ENOMEM, NULL, "cannot list lifelines");
 	marks->ids[marks->n++] = nsid;
 	return 0;
 }
@@ -310,6 +303,21 @@ static void make_title(const struct lifeline_ward *wards, size_t n, char title[1
 		len += snprintf(title + len, 128 - (size_t)len, " %s", wards[i].dev->name);
 }
 
+/* The descriptors that the watcher needs; NULL when memory is out. */
+static int *list_kept(const struct duty *duty, int nl_fd)
+{
+	int *keep = calloc(duty->n + 3, sizeof(*keep));
+
+	if (!keep)
+		return NULL;
+	keep[0] = nl_fd;
+	keep[1] = duty->orders;
+	keep[2] = duty->home.sysfs;
+	for (size_t i = 0; i < duty->n; i++)
+		keep[3 + i] = duty->wards[i].id;
+	return keep;
+}
+
 int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 		   const struct lifeline_ward *wards, size_t n, char **argv, int *arm)
 {
@@ -317,12 +325,10 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 	struct duty duty = { .home = *home, .wards = wards, .n = n };
 	auto_nl struct nl nl = NL_INIT;
 	auto_close int mine = -1, its = -1;
-	auto_free int *keep = calloc(n + 3, sizeof(*keep));
+	struct watch watch = { .nsid = (int32_t)ll->mark, .argv = argv, .wake = on_death };
 	char title[128];
-	int ends[2];
+	int ends[2], *keep, r;
 
-	if (!keep)
-		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
 	if (nl_open(&nl) < 0)
 		return fail_code();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -331,27 +337,19 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 	its = ends[1];
 	duty.home.nl = nl;
 	duty.orders = its;
-	keep[0] = nl.fd;
-	keep[1] = its;
-	keep[2] = home->sysfs;
-	for (size_t i = 0; i < n; i++)
-		keep[3 + i] = wards[i].id;
-
-	const struct watch watch = {
-		.nsid = (int32_t)ll->mark,
-		.title = title,
-		.argv = argv,
-		.keep = keep,
-		.n_keep = n + 3,
-		.wake = on_death,
-		.arg = &duty,
-	};
-
+	keep = list_kept(&duty, nl.fd);
+	if (!keep)
+		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
 	make_title(wards, n, title);
-	if (watch_start(&watch) < 0)
-		return fail_code();
-	*arm = steal_fd(&mine);
-	return 0;
+	watch.title = title;
+	watch.keep = keep;
+	watch.n_keep = n + 3;
+	watch.arg = &duty;
+	r = watch_start(&watch);
+	free(keep);
+	if (r == 0)
+		*arm = steal_fd(&mine);
+	return r;
 }
 
 int lifeline_arm(int arm, bool on)
@@ -482,15 +480,12 @@ struct finds {
 static int collect(const struct dev *dev, void *arg)
 {
 	struct finds *finds = arg;
-	struct dev *more;
 
 	if (!lifeline_is_mark(finds->home, dev->group))
 		return 0;
-	more = realloc(finds->devs, (finds->n + 1) * sizeof(*more));
-	if (!more)
+	if (!have_room(finds->devs, finds->n))
 		return fail_errno(ENOMEM, NULL, "cannot list orphans");
-	finds->devs = more;
-	more[finds->n++] = *dev;
+	finds->devs[finds->n++] = *dev;
 	return 0;
 }
 

@@ -431,7 +431,7 @@ void nic_warn(struct nic *nic)
 		     "will hear no answers",
 		     link->name, link->kind_name);
 	if (dev_is_wireless(nic->home, link))
-		warn("%s is wireless: most access points pass only the card's own address, not that "
+		warn("%s is wireless: most access points pass only the card's address, not that "
 		     "of %s",
 		     link->name, nic->dev.name);
 }

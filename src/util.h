@@ -16,16 +16,9 @@
 #define must_check __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* A variable marked auto_free is freed, one marked auto_close closed, when it
- * goes out of scope; steal_ptr() and steal_fd() hand the thing on instead. */
-#define auto_free __attribute__((cleanup(util_free)))
+/* A descriptor in a variable marked auto_close is closed when it goes out of
+ * scope; steal_fd() hands it on instead. */
 #define auto_close __attribute__((cleanup(util_close)))
-
-/* Cleanup for auto_free: frees *(void **)p. */
-static inline void util_free(void *p)
-{
-	free(*(void **)p);
-}
 
 /* Cleanup for auto_close: closes *fd unless it is negative. */
 static inline void util_close(int *fd)
@@ -43,13 +36,24 @@ static inline int steal_fd(int *fd)
 	return v;
 }
 
-/* Returns *p and leaves NULL behind, so that auto_free lets it live. */
-#define steal_ptr(p)                        \
-	({                                  \
-		__typeof__(*(p)) v_ = *(p); \
-		*(p) = NULL;                \
-		v_;                         \
-	})
+/* Makes room for element n in a malloc'ed array of n elements, whose pointer lies at p:
+ * the array is doubled each time it is full, which is when n is a power of two.
+ * Returns false, and leaves it as it is, when memory is out. */
+static inline bool util_room(void *p, size_t n, size_t size)
+{
+	void *old, *more;
+
+	if (n & (n - 1))
+		return true;
+	memcpy(&old, p, sizeof(old));
+	more = realloc(old, (n ? 2 * n : 1) * size);
+	if (!more)
+		return false;
+	memcpy(p, &more, sizeof(more));
+	return true; /* cppcheck-suppress memleak ; *p has it now */
+}
+
+#define have_room(array, n) util_room(&(array), (n), sizeof(*(array)))
 
 /* An Ethernet address that may not have been given. */
 struct mac {

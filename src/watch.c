@@ -125,20 +125,11 @@ static int wait_for(pid_t child)
 			  "cannot start a process");
 }
 
-int watch_start(const struct watch *watch)
+/* keep is heard and what the watcher needs besides. */
+static int start(const struct watch *watch, int *keep, int heard)
 {
-	auto_close int heard = nl_nsid_watch(watch->nsid);
-	auto_free int *keep = calloc(watch->n_keep + 1, sizeof(*keep));
-	pid_t child;
+	pid_t child = fork();
 
-	if (heard < 0)
-		return heard;
-	if (!keep)
-		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
-	memcpy(keep, watch->keep, watch->n_keep * sizeof(*keep));
-	keep[watch->n_keep] = heard;
-
-	child = fork();
 	if (child < 0)
 		return fail_sys("cannot start the watcher");
 	if (child > 0)
@@ -151,6 +142,23 @@ int watch_start(const struct watch *watch)
 		_exit(child < 0 ? errno : 0);
 	live(watch, heard);
 	_exit(0);
+}
+
+int watch_start(const struct watch *watch)
+{
+	auto_close int heard = nl_nsid_watch(watch->nsid);
+	int *keep, r;
+
+	if (heard < 0)
+		return heard;
+	keep = calloc(watch->n_keep + 1, sizeof(*keep));
+	if (!keep)
+		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
+	memcpy(keep, watch->keep, watch->n_keep * sizeof(*keep));
+	keep[watch->n_keep] = heard;
+	r = start(watch, keep, heard);
+	free(keep);
+	return r;
 }
 
 int watch_detach(const int *keep, size_t n, void (*work)(void *arg), void *arg)
