@@ -113,7 +113,7 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		return r;
 	if (!create.want.name)
 		return fail_usage("create: which device? 'vnetctl create NAME ...'");
-	if (plan_of(&ctx->home.nl, &create.want, &plan, &link) < 0)
+	if (plan_of(&ctx->home, &create.want, &plan, &link) < 0)
 		return fail_code();
 	plan.persist = true;
 	if (make(&ctx->home, &plan, &dev, &fd) < 0)

@@ -2,9 +2,10 @@
 /* Devices of both kinds: reading what the kernel says, and the steps that are
  * the same for both.
  *
- * Our mark is one alternative name, "vnetctl-UID-GUESTMAC-RANDOM": only who has
+ * Our mark is one alternative name, "vnetctl-UID-GUESTMAC-HOME-RANDOM": only who has
  * CAP_NET_ADMIN can write one, it moves with the device, `ip link` shows it,
- * and the random part makes it the device's own. */
+ * HOME is the inode of the namespace the device was made from, and the random part
+ * makes the name the device's own. */
 #include "dev.h"
 
 #include <errno.h>
@@ -145,36 +146,39 @@ int dev_random_mac(struct mac *mac)
 	return 0;
 }
 
-/* Takes maker and guest MAC from one of our altnames; anything else that
+/* Takes maker, guest MAC and birthplace from one of our altnames; anything else that
  * begins with "vnetctl-" is somebody's joke and no mark. */
 static bool read_mark(const char *altname, struct dev *dev)
 {
+	unsigned long long home;
 	unsigned b[6];
 	unsigned uid;
 	int end = 0;
 
 	/* Every number is bounded by its width. */
 	if (sscanf(altname, /* NOLINT(cert-err34-c) */
-		   "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%*8[0-9a-f]%n", &uid, &b[0], &b[1], &b[2],
-		   &b[3], &b[4], &b[5], &end) != 7 ||
+		   "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%16llx-%*8[0-9a-f]%n", &uid, &b[0], &b[1],
+		   &b[2], &b[3], &b[4], &b[5], &home, &end) != 8 ||
 	    !end || altname[end])
 		return false;
 	snprintf(dev->altname, sizeof(dev->altname), "%s", altname);
 	dev->maker = uid;
+	dev->born_in = (ino_t)home;
 	dev->guest.set = true;
 	for (int i = 0; i < 6; i++)
 		dev->guest.b[i] = (uint8_t)b[i];
 	return true;
 }
 
-static int new_mark(const struct mac *guest, char altname[DEV_ALTNAME])
+static int new_mark(const struct dev_plan *plan, char altname[DEV_ALTNAME])
 {
+	const uint8_t *m = plan->guest.b;
 	uint32_t tail;
 
 	if (getrandom(&tail, sizeof(tail), 0) != sizeof(tail))
 		return fail_sys("cannot get random bytes");
-	snprintf(altname, DEV_ALTNAME, "vnetctl-%u-%02x%02x%02x%02x%02x%02x-%08" PRIx32, getuid(),
-		 guest->b[0], guest->b[1], guest->b[2], guest->b[3], guest->b[4], guest->b[5],
+	snprintf(altname, DEV_ALTNAME, "vnetctl-%u-%02x%02x%02x%02x%02x%02x-%llx-%08" PRIx32,
+		 getuid(), m[0], m[1], m[2], m[3], m[4], m[5], (unsigned long long)plan->home,
 		 tail);
 	return 0;
 }
@@ -347,6 +351,7 @@ static struct nlmsghdr *get_msg(struct nl *nl, int ifindex, int32_t netnsid)
 {
 	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_GETLINK, 0, ifindex);
 
+	nl_quiet(nl);
 	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	if (netnsid >= 0)
 		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)netnsid);
@@ -454,6 +459,7 @@ void dev_put_dress(struct nl *nl, int ifindex, const char *altname)
 
 	mnl_attr_put_strz(nlh, IFLA_ALT_IFNAME, altname);
 	mnl_attr_nest_end(nlh, nest);
+	nl_quiet(nl);
 	nl_next(nl);
 
 	/* In a message of its own: refused where the device can have no IPv6. */
@@ -464,6 +470,7 @@ void dev_put_dress(struct nl *nl, int ifindex, const char *altname)
 	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(nlh, inet6);
 	mnl_attr_nest_end(nlh, nest);
+	nl_quiet(nl);
 	nl_next(nl);
 
 	/* Without an address of the host's, nobody subscribes to multicast for the
@@ -501,7 +508,7 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 	int ifindex = 0;
 
 	*fd = -1;
-	if (new_mark(&plan->guest, altname) < 0 ||
+	if (new_mark(plan, altname) < 0 ||
 	    plan->kind->make(nl, inner, plan, altname, &ifindex, fd) < 0)
 		return fail_code();
 	if (dev_get_index(own, -1, ifindex, dev) == 0 && dev_hush(dev) == 0 &&

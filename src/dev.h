@@ -76,6 +76,7 @@ struct dev {
 	int32_t netnsid;	    /* of the lifeline namespace it lives in, -1 at home */
 	char altname[DEV_ALTNAME];  /* vnetctl's own mark, empty when others made it */
 	uid_t maker;		    /* from the mark */
+	ino_t born_in;		    /* from the mark: the namespace it was made from */
 	struct mac guest;	    /* the MAC the guest must use */
 	const struct nlmsghdr *raw; /* valid only in a dev_each() callback */
 };
@@ -83,6 +84,7 @@ struct dev {
 /* What is to be made. */
 struct dev_plan {
 	const struct dev_kind *kind;
+	ino_t home;		/* the namespace it is made from */
 	const char *name;	/* may hold "%d" */
 	const struct dev *link; /* lower device or bridge; NULL for a tap alone */
 	enum dev_mode mode;

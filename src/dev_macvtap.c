@@ -115,6 +115,7 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 			    plan->link->name) < 0)
 			return fail_code();
 	} else {
+		nl_quiet(nl);
 		nl_next(nl);
 	}
 	dev_put_dress(own, *ifindex, altname);

@@ -465,6 +465,9 @@ int lifeline_is_orphan(struct dev_home *home, const struct lifeline_marks *marks
 	if (dev->netnsid >= 0 || !lifeline_is_mark(home, dev->group) ||
 	    (!dev_has_node(dev) && !dev->altname[0]))
 		return 0;
+	/* Moved here from a namespace whose hash happens to be ours. */
+	if (dev->altname[0] && dev->born_in != home->inode)
+		return 0;
 	held = has_mark(marks, dev->group) ? 1 : is_alive(home, dev);
 	if (held == 0)
 		held = find_holder(home, seen, dev, &holder);

@@ -181,7 +181,7 @@ static int make(struct nic *nic, struct lifeline *shared)
 {
 	bool count;
 
-	if (plan_of(&nic->home->nl, &nic->want, &nic->plan, &nic->link) < 0 ||
+	if (plan_of(nic->home, &nic->want, &nic->plan, &nic->link) < 0 ||
 	    settle_lifetime(nic, nic->plan.kind, true) < 0)
 		return fail_code();
 	nic->plan.persist = nic->lifetime == LIFE_PERSISTENT;

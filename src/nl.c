@@ -212,10 +212,37 @@ static void words_of(char *what, size_t size, const char *fmt, va_list ap)
 }
 #pragma GCC diagnostic pop
 
-/* Reads the answers to n messages, of which the first has sequence number
- * first. They come in order, so the answer to the last one ends them. */
-static int read_acks(struct nl *nl, uint32_t first, uint32_t n, uint64_t lenient, nl_answer *cb,
-		     void *arg, const char *what)
+/* What was sent and how its answers are to be taken. */
+struct exchange {
+	uint32_t first, n; /* sequence number of the first of n messages */
+	uint64_t lenient;
+	bool acked; /* the last one is answered by an ack, else by its reply */
+	nl_answer *cb;
+	void *arg;
+	const char *what;
+};
+
+/* One answer. Returns 0 or a recorded failure. */
+static int take_answer(struct nl *nl, const struct exchange *x, const struct nlmsghdr *nlh)
+{
+	uint32_t i = nlh->nlmsg_seq - x->first;
+	int err;
+
+	if (nlh->nlmsg_type != NLMSG_ERROR)
+		return x->cb ? x->cb(nlh, x->arg) : 0;
+	err = error_of(nlh);
+	if (!err || (err == EAFNOSUPPORT && i < 64 && (x->lenient >> i & 1)))
+		return 0;
+	if (nl->error) {
+		nl->error(i, err, extack(nlh), nl->error_arg);
+		return 0;
+	}
+	nl->failed = i;
+	return refused(err, extack(nlh), x->what);
+}
+
+/* Answers come in order, so the answer to the last message ends them. */
+static int read_answers(struct nl *nl, const struct exchange *x)
 {
 	bool last = false;
 	int r = 0;
@@ -226,31 +253,18 @@ static int read_acks(struct nl *nl, uint32_t first, uint32_t n, uint64_t lenient
 		int len = (int)got;
 
 		if (got < 0) {
-			nl->failed = n; /* the kernel may well have done them all */
-			return fail_sys("%s", what);
+			nl->failed = x->n; /* the kernel may well have done them all */
+			return fail_sys("%s", x->what);
 		}
 		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
-			uint32_t i = nlh->nlmsg_seq - first;
-			int err;
+			uint32_t i = nlh->nlmsg_seq - x->first;
 
 			/* An exchange that was given up may still be answered. */
-			if (nlh->nlmsg_pid != nl->portid || i >= n)
+			if (nlh->nlmsg_pid != nl->portid || i >= x->n)
 				continue;
-			if (nlh->nlmsg_type != NLMSG_ERROR) {
-				if (cb && r == 0)
-					r = cb(nlh, arg);
-				continue;
-			}
-			last = i == n - 1;
-			err = error_of(nlh);
-			if (!err || (err == EAFNOSUPPORT && i < 64 && (lenient >> i & 1)))
-				continue;
-			if (nl->error) {
-				nl->error(i, err, extack(nlh), nl->error_arg);
-			} else if (r == 0) {
-				nl->failed = i;
-				r = refused(err, extack(nlh), what);
-			}
+			if (r == 0)
+				r = take_answer(nl, x, nlh);
+			last = i == x->n - 1 && (!x->acked || nlh->nlmsg_type == NLMSG_ERROR);
 		}
 	}
 	return r;
@@ -258,9 +272,17 @@ static int read_acks(struct nl *nl, uint32_t first, uint32_t n, uint64_t lenient
 
 int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 {
-	uint32_t n = nl->queued + 1, first = nl->seq - nl->queued;
-	uint64_t lenient = nl->lenient;
+	const struct nlmsghdr *last = (const struct nlmsghdr *)(nl->tx + nl->used);
 	char what[256];
+	struct exchange x = {
+		.first = nl->seq - nl->queued,
+		.n = nl->queued + 1,
+		.lenient = nl->lenient,
+		.acked = last->nlmsg_flags & NLM_F_ACK,
+		.cb = cb,
+		.arg = arg,
+		.what = what,
+	};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -270,7 +292,7 @@ int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 	nl->failed = 0;
 	if (send_queue(nl) < 0)
 		return fail_sys("%s", what);
-	return read_acks(nl, first, n, lenient, cb, arg, what);
+	return read_answers(nl, &x);
 }
 
 /* One pass of a dump. Returns 1 when it was interrupted. */

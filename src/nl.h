@@ -60,8 +60,9 @@ void nl_next(struct nl *nl);
  * messages of a send. */
 void nl_lenient(struct nl *nl);
 
-/* The message begun last is not to be acked: an answer comes only if it fails.
- * The last message of a send must be acked. */
+/* The message begun last is not to be acked: an answer comes only if it fails, or if
+ * it is a get, whose reply is answer enough. The last message of a send
+ * must be acked or be a get. */
 void nl_quiet(struct nl *nl);
 
 /* True when another message of size bytes fits into the send. */

@@ -162,11 +162,14 @@ static int choose_owner(const struct plan_words *w, struct dev_plan *plan)
 	return 0;
 }
 
-int plan_of(struct nl *nl, const struct plan_words *w, struct dev_plan *plan, struct dev *link)
+int plan_of(struct dev_home *home, const struct plan_words *w, struct dev_plan *plan,
+	    struct dev *link)
 {
 	const char *flaw = args_name_flaw(w->name, true);
 
-	*plan = (struct dev_plan){ .name = w->name, .queues = w->queues, .nsfd = -1 };
+	*plan = (struct dev_plan){
+		.name = w->name, .home = home->inode, .queues = w->queues, .nsfd = -1
+	};
 	if (flaw)
 		return fail_usage("'%s' is no name for a device: %s", w->name, flaw);
 	if (streq(w->name, "all") || streq(w->name, "default"))
@@ -174,7 +177,7 @@ int plan_of(struct nl *nl, const struct plan_words *w, struct dev_plan *plan, st
 				  "/proc/sys/net",
 				  w->name);
 	if (w->link) {
-		if (find_link(nl, w->link, link) < 0)
+		if (find_link(&home->nl, w->link, link) < 0)
 			return fail_code();
 		plan->link = link;
 	}

@@ -72,6 +72,7 @@ bool plan_wanted(const struct plan_words *words);
 
 /* Makes *plan of the words. *link gets the device named by link and must live
  * as long as the plan. Only reads from the kernel. Returns 0 or a recorded failure. */
-int plan_of(struct nl *nl, const struct plan_words *words, struct dev_plan *plan, struct dev *link);
+int plan_of(struct dev_home *home, const struct plan_words *words, struct dev_plan *plan,
+	    struct dev *link);
 
 #endif

@@ -32,9 +32,7 @@ static bool is_kept(cap_value_t cap, const cap_value_t *keep, int n)
 static int cut_bounding(const cap_value_t *keep, int n)
 {
 	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
-		if (is_kept(cap, keep, n) || cap_get_bound(cap) <= 0)
-			continue;
-		if (cap_drop_bound(cap) < 0 && errno != EPERM)
+		if (!is_kept(cap, keep, n) && cap_drop_bound(cap) < 0 && errno != EPERM)
 			return fail_sys("cannot give up capabilities");
 	}
 	return 0;
