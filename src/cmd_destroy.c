@@ -61,8 +61,10 @@ static int refuse_held(struct destroy *d, const struct dev *dev)
 	const struct holder *holder;
 	int held = lifeline_held(d->home, &d->seen, dev, &holder);
 
-	if (held <= 0)
-		return held;
+	if (held < 0)
+		return fail_hint("'force' removes %s without looking who holds it", dev->name);
+	if (held == 0)
+		return 0;
 	fail_errno(EBUSY, NULL, "cannot remove %s", dev->name);
 	lifeline_explain_held(holder);
 	return fail_hint("'force' removes it all the same, and its guest loses the network");

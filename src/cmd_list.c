@@ -443,13 +443,15 @@ static bool wanted(struct list *list, const struct dev *dev)
 {
 	bool named = !list->n_names;
 
+	if (!dev->kind)
+		return false;
 	for (size_t i = 0; i < list->n_names; i++) {
 		if (streq(list->names[i], dev->name)) {
 			list->found[i / 32] |= UINT32_C(1) << i % 32;
 			named = true;
 		}
 	}
-	if (!named || !dev->kind)
+	if (!named)
 		return false;
 	if (list->type && !streq(list->type, dev_kind_word(dev->kind)))
 		return false;

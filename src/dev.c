@@ -243,6 +243,9 @@ static void parse_linkinfo(const struct nlattr *info, struct dev *dev)
 	}
 	if (slave && streq(dev->slave_kind, "bridge"))
 		parse_slave(slave, dev);
+	/* Not ours, but it can be in the way: a macvlan has a macvtap's modes. */
+	if (data && streq(dev->kind_name, "macvlan"))
+		dev_macvtap.parse(data, dev);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (!streq(kinds[i]->kind_name, dev->kind_name))
 			continue;
@@ -529,8 +532,10 @@ int dev_explain_make(struct nl *nl, const struct dev_plan *plan)
 		int code = fail_code();
 
 		/* The record stays: a failed look only leaves the hint out. */
-		if (dev_get(nl, -1, plan->name, &dev) == 0)
+		if (dev_get(nl, -1, plan->name, &dev) == 0 && dev.kind)
 			fail_hint("choose another name, or 'vnetctl destroy %s'", plan->name);
+		else
+			fail_hint("choose another name");
 		return code;
 	}
 	return plan->kind->explain(nl, plan);
@@ -655,7 +660,7 @@ static int wait_removed(struct nl *nl, const struct dev *dev, int heard, int rep
 		return 0;
 	if (recv(report, &err, sizeof(err), 0) != sizeof(err))
 		return dev_delete(nl, dev); /* the helper was killed */
-	return err ? fail_errno(err, NULL, "cannot remove %s", dev->name) : 0;
+	return err ? nl_refused(err, NULL, "cannot remove %s", dev->name) : 0;
 }
 
 int dev_delete_quick(struct nl *nl, const struct dev *dev)

@@ -176,10 +176,11 @@ static int explain(struct nl *nl, const struct dev_plan *plan)
 	if (err == EOPNOTSUPP)
 		return fail_hint("this kernel has no macvtap: 'modprobe macvtap', or a kernel with "
 				 "CONFIG_MACVTAP");
+	if (err != EEXIST && err != EPERM &&
+	    (lower->flags & IFF_LOOPBACK || lower->arphrd != ARPHRD_ETHER))
+		return fail_hint("%s is no Ethernet device", lower->name);
 	if (err != EBUSY && err != EINVAL && err != EADDRINUSE)
 		return code;
-	if (lower->flags & IFF_LOOPBACK || lower->arphrd != ARPHRD_ETHER)
-		return fail_hint("%s is no Ethernet device", lower->name);
 	if (dev_each(nl, NULL, -1, look_at, NULL, &crowd) < 0)
 		return code;
 	if (err == EBUSY)

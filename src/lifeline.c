@@ -238,7 +238,10 @@ int lifeline_open(struct dev_home *home, struct holders *seen, int32_t nsid, cha
 
 int lifeline_lock_name(const char *name)
 {
-	return netns_lock(UINT64_C(1) << 32 | name_hash(name));
+	char what[64];
+
+	snprintf(what, sizeof(what), "cannot create %.15s", name);
+	return netns_lock(UINT64_C(1) << 32 | name_hash(name), what);
 }
 
 struct duty {

@@ -92,7 +92,7 @@ ino_t netns_inode(int nsfd)
 	return st.st_ino;
 }
 
-int netns_lock(uint64_t key)
+int netns_lock(uint64_t key, const char *what)
 {
 	static const char path[] = "/proc/sys/net/ipv4/tcp_fastopen_key";
 	struct flock lock = {
@@ -104,18 +104,21 @@ int netns_lock(uint64_t key)
 	auto_close int fd = open(path, O_RDWR | O_CLOEXEC);
 	int r;
 
+	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+		/* The file is 0600: in the end it is this that is missing. */
+		fail_errno(EPERM, NULL, "%s", what);
+		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo)");
+	}
 	if (fd < 0) {
-		fail_sys("cannot lock %s", path);
+		fail_sys("%s: cannot lock %s", what, path);
 		if (fail_errnum() == EROFS)
 			fail_hint("/proc/sys is read-only here: in a container, mount it writable");
-		if (fail_errnum() == EACCES)
-			fail_hint("this needs CAP_NET_ADMIN");
 		return fail_code();
 	}
 	do
 		r = fcntl(fd, F_OFD_SETLKW, &lock);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return fail_sys("cannot lock %s", path);
+		return fail_sys("%s: cannot lock %s", what, path);
 	return steal_fd(&fd);
 }

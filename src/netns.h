@@ -35,7 +35,8 @@ ino_t netns_inode(int nsfd);
  * CAP_NET_ADMIN there can take such a lock at all: it is a byte range of
  * /proc/sys/net/ipv4/tcp_fastopen_key, which is 0600 and the namespace's own.
  * Returns a descriptor (CLOEXEC) whose close gives the lock back, or a
- * recorded failure. */
-int netns_lock(uint64_t key);
+ * recorded failure that begins with what was to be done. Processes that see another mount
+ * of procfs (in a pid namespace of their own) do not exclude each other. */
+int netns_lock(uint64_t key, const char *what);
 
 #endif

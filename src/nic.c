@@ -264,11 +264,13 @@ static int reset_queues(struct nic *nic)
 static int take(struct nic *nic, struct lifeline *shared)
 {
 	auto_close int lock = -1;
+	char what[64];
 
 	if (find(nic) < 0)
 		return fail_code();
-	lock = netns_lock(UINT64_C(2) << 32 | (uint32_t)nic->dev.ifindex);
-	if (lock < 0 || refuse_held(nic) < 0 || need_lifeline(nic, shared) < 0)
+	snprintf(what, sizeof(what), "cannot open %s", nic->dev.name);
+	lock = netns_lock(UINT64_C(2) << 32 | (uint32_t)nic->dev.ifindex, what);
+	if (lock < 0 || need_lifeline(nic, shared) < 0 || refuse_held(nic) < 0)
 		return fail_code();
 	/* Only what we made is ours to quieten. */
 	if (nic->dev.altname[0] && nic->dev.netnsid < 0 && dev_hush(&nic->dev) < 0)

@@ -193,6 +193,15 @@ static int error_of(const struct nlmsghdr *nlh)
 	return err < 0 ? -err : err;
 }
 
+/* fmt is known to be good: every caller is checked by printf_like. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void words_of(char *what, size_t size, const char *fmt, va_list ap)
+{
+	vsnprintf(what, size, fmt, ap);
+}
+#pragma GCC diagnostic pop
+
 /* A missing right is the most common refusal of all: name it here, once. */
 static int refused(int err, const char *words, const char *what)
 {
@@ -203,14 +212,16 @@ static int refused(int err, const char *words, const char *what)
 	return r;
 }
 
-/* fmt is known to be good: every caller is checked by printf_like. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static void words_of(char *what, size_t size, const char *fmt, va_list ap)
+int nl_refused(int err, const char *words, const char *fmt, ...)
 {
-	vsnprintf(what, size, fmt, ap);
+	char what[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	words_of(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return refused(err, words, what);
 }
-#pragma GCC diagnostic pop
 
 /* What was sent and how its answers are to be taken. */
 struct exchange {

@@ -77,6 +77,10 @@ typedef int nl_answer(const struct nlmsghdr *nlh, void *arg);
  * fail_errnum() and nl->failed); the rest of the answers are read all the same. */
 int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...) printf_like(4, 5);
 
+/* Records a refusal that came from rtnetlink by another way, in nl_talk()'s words:
+ * names the capability that is missing. Returns FAIL_SYS. */
+int nl_refused(int err, const char *words, const char *fmt, ...) printf_like(3, 4);
+
 /* Sends the one queued message as a dump and calls cb for each answer. Errors
  * in the terminating NLMSG_DONE count (libmnl's own handler ignores them).
  * cb may be called again for the same object when the kernel says that the
