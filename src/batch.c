@@ -175,3 +175,16 @@ int batch_next(struct batch *b, char ***argv)
 	}
 	return 0;
 }
+
+unsigned batch_lines(struct batch *b)
+{
+	unsigned n = 0;
+	int c;
+
+	if (fseek(b->file, 0, SEEK_SET) < 0)
+		return 0;
+	while ((c = getc(b->file)) != EOF)
+		n += c == '\n';
+	rewind(b->file);
+	return n;
+}

@@ -25,6 +25,9 @@ struct batch {
  * on), otherwise the file cannot be read. */
 int batch_next(struct batch *b, char ***argv);
 
+/* The number of lines in the file, 0 if it cannot be read twice. For progress. */
+unsigned batch_lines(struct batch *b);
+
 /* Frees what batch_next() made; the file stays open. */
 void batch_free(struct batch *b);
 

@@ -313,13 +313,17 @@ static int run_batch(struct options *o)
 {
 	struct batch b = { .name = o->batch };
 	bool is_stdin = streq(o->batch, "-");
+	unsigned lines;
 	char **argv;
 	int argc, r = 0;
 
 	b.file = is_stdin ? stdin : fopen(o->batch, "re");
 	if (!b.file)
 		return fail_sys("cannot open %s", o->batch);
+	lines = batch_lines(&b);
 	while ((argc = batch_next(&b, &argv)) != 0) {
+		if (b.line < lines)
+			fail_progress("line", b.line, lines);
 		fail_place(b.place);
 		if (argc > 0)
 			run_line(o, argc, argv);
@@ -332,6 +336,7 @@ static int run_batch(struct options *o)
 	}
 	fail_note();
 	fail_place(NULL);
+	fail_progress("line", lines, lines);
 	batch_free(&b);
 	if (!is_stdin)
 		fclose(b.file);
