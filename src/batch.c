@@ -178,13 +178,15 @@ int batch_next(struct batch *b, char ***argv)
 
 unsigned batch_lines(struct batch *b)
 {
+	long from = ftell(b->file);
 	unsigned n = 0;
 	int c;
 
-	if (fseek(b->file, 0, SEEK_SET) < 0)
+	/* Not seekable: ESPIPE. Standard input may begin in the middle of a file. */
+	if (from < 0 || fseek(b->file, from, SEEK_SET) < 0)
 		return 0;
 	while ((c = getc(b->file)) != EOF)
 		n += c == '\n';
-	rewind(b->file);
-	return n;
+	clearerr(b->file);
+	return fseek(b->file, from, SEEK_SET) < 0 ? 0 : n;
 }

@@ -105,7 +105,7 @@ static int add_if_ours(const struct dev *dev, void *arg)
 		return 0;
 	if (d->type && !streq(d->type, dev_kind_word(dev->kind)))
 		return 0;
-	if (d->link_index && dev->link != d->link_index && dev->master != d->link_index)
+	if (d->link_index && !dev_is_on(dev, d->link_index))
 		return 0;
 	return add(d, dev);
 }

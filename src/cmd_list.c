@@ -18,10 +18,16 @@
 
 #define MAX_NAMES 256
 
+struct shown {
+	int ifindex;
+	int32_t netnsid;
+};
+
 struct list {
 	const char *names[MAX_NAMES];
 	size_t n_names;
-	uint32_t found[MAX_NAMES / 32];
+	struct shown named[MAX_NAMES]; /* what they are names of */
+	size_t n_named;
 	const char *type;
 	const char *link;
 	enum dev_mode mode;
@@ -38,13 +44,11 @@ struct list {
 	struct known { /* names of links, by index */
 		int ifindex;
 		int32_t netnsid;
+		bool up;
 		char name[IFNAMSIZ];
 	} known[64];
-	int link_index; /* of link */
-	struct shown {	/* what an interrupted dump had shown already */
-		int ifindex;
-		int32_t netnsid;
-	} * shown;
+	int link_index;	     /* of link */
+	struct shown *shown; /* what an interrupted dump had shown already */
 	size_t n_shown;
 	bool again;
 };
@@ -97,8 +101,23 @@ static const char *name_of(struct list *list, int ifindex, int32_t netnsid)
 	}
 	known->ifindex = ifindex;
 	known->netnsid = netnsid;
+	known->up = dev.flags & IFF_UP;
 	memcpy(known->name, dev.name, sizeof(known->name));
 	return known->name;
+}
+
+/* From inside a lifeline the lower device is "elsewhere", which is home. */
+static const char *link_name(struct list *list, const struct dev *dev)
+{
+	return name_of(list, dev->link, dev->netnsid >= 0 ? -1 : dev->link_netnsid);
+}
+
+/* As ip has it: of a lower device that is not in another namespace. */
+static bool is_lower_down(struct list *list, const struct dev *dev)
+{
+	if (!dev->link || (dev->link_netnsid >= 0 && dev->netnsid < 0) || !link_name(list, dev))
+		return false;
+	return !list->known[(unsigned)dev->link % ARRAY_SIZE(list->known)].up;
 }
 
 static const char *operstate(const struct dev *dev)
@@ -110,7 +129,7 @@ static const char *operstate(const struct dev *dev)
 }
 
 /* The order and the words of ip (print_link_flags() says NO-CARRIER first). */
-static void show_flags(struct out *o, unsigned flags)
+static void show_flags(struct out *o, unsigned flags, bool lower_down)
 {
 	static const struct {
 		unsigned bit;
@@ -143,6 +162,8 @@ static void show_flags(struct out *o, unsigned flags)
 		if (flags & words_of[i].bit)
 			out_item(o, words_of[i].word);
 	}
+	if (lower_down)
+		out_item(o, "M-DOWN");
 	out_list_end(o);
 }
 
@@ -184,11 +205,28 @@ static const char *lifetime(struct list *list, const struct dev *dev)
 	return lifeline_is_mark(&list->home, dev->group) ? "watched" : "persistent";
 }
 
+struct altnames {
+	struct out *out;
+	bool any;
+};
+
 static void show_altname(const char *altname, void *arg)
 {
-	struct list *list = arg;
+	struct altnames *names = arg;
 
-	out_item(&list->out, altname);
+	if (!names->any)
+		out_list(names->out, "altnames");
+	names->any = true;
+	out_item(names->out, altname);
+}
+
+static void show_altnames(struct list *list, const struct dev *dev)
+{
+	struct altnames names = { &list->out, false };
+
+	dev_each_altname(dev, show_altname, &names);
+	if (names.any)
+		out_list_end(&list->out);
 }
 
 /* What is known about the node of a macvtap, or the name of a tap, to find its users. */
@@ -252,7 +290,7 @@ static void show_details(struct list *list, const struct dev *dev, const struct 
 
 	out_break(o);
 	out_num(o, "ifindex", dev->ifindex);
-	show_flags(o, dev->flags);
+	show_flags(o, dev->flags, is_lower_down(list, dev));
 	out_num(o, "txqlen", dev->txqlen);
 	out_str(o, "group", group_text(dev, text));
 	out_num(o, "queues",
@@ -269,17 +307,7 @@ static void show_details(struct list *list, const struct dev *dev, const struct 
 	dev_alias(dev, text);
 	if (text[0])
 		out_str(o, "ifalias", text);
-	if (dev->altname[0]) {
-		out_list(o, "altnames");
-		dev_each_altname(dev, show_altname, list);
-		out_list_end(o);
-	}
-}
-
-/* From inside a lifeline the lower device is "elsewhere", which is home. */
-static const char *link_name(struct list *list, const struct dev *dev)
-{
-	return name_of(list, dev->link, dev->netnsid >= 0 ? -1 : dev->link_netnsid);
+	show_altnames(list, dev);
 }
 
 static void show_state(struct out *o, const struct dev *dev)
@@ -439,35 +467,24 @@ static void draw_tree(struct list *list)
 	}
 }
 
-static bool wanted(struct list *list, const struct dev *dev)
+static bool is_in(const struct shown *set, size_t n, const struct dev *dev)
 {
-	bool named = !list->n_names;
-
-	if (!dev->kind)
-		return false;
-	for (size_t i = 0; i < list->n_names; i++) {
-		if (streq(list->names[i], dev->name)) {
-			list->found[i / 32] |= UINT32_C(1) << i % 32;
-			named = true;
-		}
-	}
-	if (!named)
-		return false;
-	if (list->type && !streq(list->type, dev_kind_word(dev->kind)))
-		return false;
-	if (list->link_index && dev->link != list->link_index && dev->master != list->link_index)
-		return false;
-	return !list->mode || list->mode == dev->mode;
-}
-
-static bool shown_before(struct list *list, const struct dev *dev)
-{
-	for (size_t i = 0; i < list->n_shown; i++) {
-		if (list->shown[i].ifindex == dev->ifindex &&
-		    list->shown[i].netnsid == dev->netnsid)
+	for (size_t i = 0; i < n; i++) {
+		if (set[i].ifindex == dev->ifindex && set[i].netnsid == dev->netnsid)
 			return true;
 	}
 	return false;
+}
+
+static bool wanted(const struct list *list, const struct dev *dev)
+{
+	if (!dev->kind || (list->n_names && !is_in(list->named, list->n_named, dev)))
+		return false;
+	if (list->type && !streq(list->type, dev_kind_word(dev->kind)))
+		return false;
+	if (list->link_index && !dev_is_on(dev, list->link_index))
+		return false;
+	return !list->mode || list->mode == dev->mode;
 }
 
 static int remember_shown(struct list *list, const struct dev *dev)
@@ -490,11 +507,16 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 	struct way way = { .known = false };
 	int orphaned;
 
-	if (!wanted(list, dev) || (list->again && shown_before(list, dev)))
+	if (!wanted(list, dev) || (list->again && is_in(list->shown, list->n_shown, dev)))
 		return 0;
 	orphaned = lifeline_is_orphan(&list->home, &list->marks, &list->seen, dev);
-	if (orphaned < 0)
-		return orphaned;
+	if (orphaned < 0) {
+		/* Its lifeline is dead; who else might hold it we may not see. */
+		if (fail_errnum() != EPERM && fail_errnum() != ENOENT && fail_errnum() != ENODEV)
+			return orphaned;
+		orphaned = fail_errnum() == EPERM;
+		fail_clear();
+	}
 	if (list->users)
 		find_way(list, dev, &way);
 	if ((list->orphaned && !orphaned) || (list->used && !is_used(list, &way)) ||
@@ -529,17 +551,27 @@ static int find_link(struct list *list)
 	return 0;
 }
 
-/* A name that was asked for and is not there is a failure; so is one of another kind. */
-static int check_names(struct list *list)
+/* Also by another name of the device. What is not there is told at the end. */
+static void find_names(struct list *list)
 {
 	struct dev dev;
 
 	for (size_t i = 0; i < list->n_names; i++) {
-		if (list->found[i / 32] >> i % 32 & 1)
-			continue;
-		if (lifeline_lookup(&list->ctx->home, list->names[i], &dev) < 0)
-			return fail_code();
+		if (lifeline_lookup(&list->ctx->home, list->names[i], &dev) == 0)
+			list->named[list->n_named++] = (struct shown){ dev.ifindex, dev.netnsid };
+		fail_note();
 	}
+}
+
+/* What an ordinary user may not look into is said once. */
+static int show_inside(struct list *list)
+{
+	if (lifeline_each(&list->ctx->home, &list->marks, show_if_wanted, again, list) == 0)
+		return 0;
+	if (fail_errnum() != EPERM && fail_errnum() != EACCES)
+		return fail_code();
+	fail_clear();
+	warn("cannot look into the namespaces of devices of lifetime fd: this needs CAP_NET_ADMIN");
 	return 0;
 }
 
@@ -552,11 +584,11 @@ static int show_all(struct list *list)
 	     dev_each(nl, "macvtap", -1, show_if_wanted, again, list) < 0) ||
 	    (!streq(list->type, "macvtap") &&
 	     dev_each(nl, "tun", -1, show_if_wanted, again, list) < 0) ||
-	    lifeline_each(&list->ctx->home, &list->marks, show_if_wanted, again, list) < 0)
+	    (!streq(list->type, "tap") && show_inside(list) < 0))
 		return fail_code();
 	if (list->nodes)
 		draw_tree(list);
-	return check_names(list);
+	return 0;
 }
 
 static int look_for_users(struct list *list)
@@ -582,10 +614,9 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	r = args_parse(&cmd_list.spec, "list", argc, argv, &list, NULL);
 	if (r < 0)
 		return r;
-	if (find_link(&list) < 0)
-		return fail_code();
 	out_begin(&list.out, ctx->style, ctx->colour, widths);
-	if (look_for_users(&list) == 0 && dev_home_open(&list.home) == 0)
+	find_names(&list);
+	if (find_link(&list) == 0 && look_for_users(&list) == 0 && dev_home_open(&list.home) == 0)
 		show_all(&list);
 	out_end(&list.out);
 	dev_home_close(&list.home);

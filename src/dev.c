@@ -579,6 +579,14 @@ int dev_explain_up(struct nl *nl, const struct dev *dev)
 	return code;
 }
 
+bool dev_is_on(const struct dev *dev, int link)
+{
+	/* Seen from inside a lifeline, home is another namespace. */
+	bool here = dev->link_netnsid < 0 || dev->netnsid >= 0;
+
+	return (here && dev->link == link) || dev->master == link;
+}
+
 int dev_open(const struct dev *dev, int id, uint32_t queues)
 {
 	return dev->kind->open(dev, id, queues);

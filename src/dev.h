@@ -136,6 +136,10 @@ typedef int dev_cb(const struct dev *dev, void *arg);
 int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
 	     void (*restart)(void *arg), void *arg);
 
+/* True when the device at home (or in a lifeline of home) is on the lower device, or a
+ * port of the bridge, that has this index at home. */
+bool dev_is_on(const struct dev *dev, int link);
+
 /* Calls cb for each alternative name of a device in a dev_each() callback. */
 void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg), void *arg);
 

@@ -100,6 +100,19 @@ static void unmake(struct nl *nl, int ifindex)
 	dev_delete(nl, &dev);
 }
 
+/* A passthru device is born with the lower device's address, whatever was asked for. */
+static void put_passthru_mac(struct nl *nl, const struct dev_plan *plan, int ifindex)
+{
+	struct nlmsghdr *nlh;
+
+	if (plan->mode != MODE_PASSTHRU || !memcmp(plan->guest.b, plan->link->address, 6))
+		return;
+	nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+	mnl_attr_put(nlh, IFLA_ADDRESS, 6, plan->guest.b);
+	nl_quiet(nl);
+	nl_next(nl);
+}
+
 static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
 		int *ifindex, int *fd)
 {
@@ -118,6 +131,7 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 		nl_quiet(nl);
 		nl_next(nl);
 	}
+	put_passthru_mac(own, plan, *ifindex);
 	dev_put_dress(own, *ifindex, altname);
 	if (nl_talk(own, NULL, NULL, "cannot create macvtap %s on %s", plan->name,
 		    plan->link->name) == 0)

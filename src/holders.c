@@ -124,8 +124,13 @@ static int look_into(struct holders *h, pid_t pid, int proc)
 	}
 	dir = fdopendir(fds);
 	if (!dir) {
+		int err = errno;
+
 		close(fds);
-		return fail_sys("cannot look for holders in /proc");
+		/* The process may have ended since. */
+		if (err == ENOENT || err == ESRCH)
+			return 0;
+		return fail_errno(err, NULL, "cannot look for holders in /proc");
 	}
 	while ((entry = readdir(dir)) != NULL) {
 		struct holder holder = { .pid = pid };

@@ -427,11 +427,9 @@ void nic_warn(struct nic *nic)
 		     nic->dev.name, link->name);
 	if (!dev_has_node(&nic->dev))
 		return;
-	if (streq(link->kind_name, "macvlan") || streq(link->kind_name, "macvtap") ||
-	    streq(link->kind_name, "ipvlan"))
-		warn("%s is itself a %s, which delivers only frames for its own address: the guest "
-		     "will hear no answers",
-		     link->name, link->kind_name);
+	if (streq(link->kind_name, "macvlan") || streq(link->kind_name, "macvtap"))
+		warn("%s is itself a %s: the kernel puts %s beside it, on its lower device",
+		     link->name, link->kind_name, nic->dev.name);
 	if (dev_is_wireless(nic->home, link))
 		warn("%s is wireless: most access points pass only the card's address, not that "
 		     "of %s",

@@ -78,9 +78,11 @@ static int set_ids(const char *name, uid_t uid, gid_t gid)
 	gid_t rgid, egid, sgid;
 
 	if ((*name ? initgroups(name, gid) : setgroups(0, NULL)) < 0)
-		return fail_sys("run-as: cannot set the groups");
+		return fail_sys("run-as: cannot set the groups (this needs CAP_SETGID)");
 	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-		return fail_sys("run-as: cannot become user %u, group %u", uid, gid);
+		return fail_sys("run-as: cannot become user %u, group %u (this needs CAP_SETUID "
+				"and CAP_SETGID)",
+				uid, gid);
 	if (getresuid(&ruid, &euid, &suid) < 0 || getresgid(&rgid, &egid, &sgid) < 0 ||
 	    ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid || sgid != gid)
 		return fail_errno(EPERM, NULL, "run-as: did not become user %u, group %u", uid,

@@ -32,6 +32,9 @@ static int open_tun(void)
 	fail_sys("cannot open %s", tun_path);
 	if (fail_errnum() == ENOENT || fail_errnum() == ENODEV || fail_errnum() == ENXIO)
 		fail_hint("is the module tun loaded? In a container, add --device /dev/net/tun");
+	if (fail_errnum() == EPERM)
+		fail_hint("a device cgroup forbids it: DeviceAllow=/dev/net/tun rw in a unit, "
+			  "--device /dev/net/tun in a container");
 	return fail_code();
 }
 
@@ -84,6 +87,8 @@ int tapfd_open_tap(const char *name, bool multi_queue)
 		fail_sys("cannot open tap %s", name);
 		if (fail_errnum() == EPERM)
 			fail_hint("it is owned by another user: this needs CAP_NET_ADMIN");
+		if (fail_errnum() == EBUSY)
+			fail_hint("it has one queue, which somebody holds");
 		return fail_code();
 	}
 	return steal_fd(&fd);
@@ -233,8 +238,11 @@ static int open_in_tmpfs(dev_t number)
 	if (mknodat(dir, "tap", S_IFCHR | 0600, number) < 0) {
 		fail_sys("cannot make a node for device %u:%u", major(number), minor(number));
 		if (fail_errnum() == EPERM)
-			fail_hint("this needs CAP_MKNOD outside any user namespace, "
-				  "or the right /dev/tapN");
+			fail_hint("this needs CAP_MKNOD outside any user namespace, and a device "
+				  "cgroup that allows it (DeviceAllow=char-macvtap rwm in a unit, "
+				  "--device-cgroup-rule 'c %u:* rwm' in a container), or the right "
+				  "/dev/tapN, open to us",
+				  major(number));
 		return fail_code();
 	}
 	fd = openat(dir, "tap", O_RDWR | O_CLOEXEC);

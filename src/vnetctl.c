@@ -142,7 +142,8 @@ static void help_cmd(const struct cmd *cmd)
 	out_line("%s: %s", cmd->name, cmd->help);
 	out_line("%s", "");
 	show_usage(cmd);
-	out_line("%s", "");
+	if (cmd->spec.n)
+		out_line("%s", "");
 	for (size_t i = 0; i < cmd->spec.n; i++) {
 		const struct args_word *w = &cmd->spec.words[i];
 
@@ -213,18 +214,20 @@ static void complete_words(const struct cmd *cmd, int argc, char **argv)
 {
 	const struct args_word *prev = argc > 0 ? args_find(&cmd->spec, argv[argc - 1]) : NULL;
 
-	if (prev && prev->value) {
-		complete_value(prev->value);
-		return;
-	}
 	for (int i = 0; i < argc; i++) {
 		if (cmd->spec.tail && streq(argv[i], "--")) {
 			out_line("@command %d", i + 1);
 			return;
 		}
 	}
-	if (cmd->spec.positional && argc > 0)
+	if (prev && prev->value) {
+		complete_value(prev->value);
+		return;
+	}
+	if (cmd->spec.positional && argc > 0) {
 		complete_value(cmd->spec.positional + 1);
+		return;
+	}
 	if (cmd->spec.names)
 		out_line("%s", "@dev");
 	if (argc > 0 && streq(argv[argc - 1], "dev"))
@@ -251,6 +254,11 @@ static int complete(int argc, char **argv)
 		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
 			out_line("-%s", option_rows[i].name);
 		out_line("%s", "help");
+		return out_plain_end();
+	}
+	if (streq(argv[used], "help")) {
+		for (size_t i = 0; i < ARRAY_SIZE(cmds) && used + 1 == argc; i++)
+			out_line("%s", cmds[i]->name);
 		return out_plain_end();
 	}
 	cmd = find_cmd(argv[used]);
