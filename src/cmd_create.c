@@ -57,7 +57,7 @@ static int make(struct dev_home *home, const struct dev_plan *plan, struct dev *
 	for (unsigned tries = 0;; tries++) {
 		if (dev_make(&home->nl, NULL, plan, dev, fd) == 0)
 			return 0;
-		if (!lifeline_clear_way(home, plan, tries))
+		if (!lifeline_clear_way(home, plan, 0, tries))
 			return dev_explain_make(&home->nl, plan);
 	}
 }
@@ -77,7 +77,7 @@ static int finish(struct ctx *ctx, const struct create *create, const struct dev
 				     plan->link->name, dev->name, plan->link->name);
 			return 0;
 		}
-		if (!lifeline_clear_way(&ctx->home, plan, tries))
+		if (!lifeline_clear_way(&ctx->home, plan, dev->ifindex, tries))
 			return dev_explain_up(&ctx->home.nl, dev);
 	}
 	return 0;

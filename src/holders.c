@@ -215,9 +215,11 @@ const struct holder *holders_next(const struct holders *h, const struct holders_
 	for (; i < h->n && h->list[i].number == number; i++) {
 		const struct holder *holder = &h->list[i];
 
-		/* The same name may be a tap's in another namespace. */
-		if (key->number || (streq(holder->tap, key->tap) &&
-				    (!holder->netns || holder->netns == key->netns)))
+		/* The same number may be on a dead descriptor, the same name a tap's in
+		 * another namespace. */
+		if (key->number ? !tapfd_is_dead(holder->pid, holder->fd) :
+				  streq(holder->tap, key->tap) &&
+					  (!holder->netns || holder->netns == key->netns))
 			return holder;
 	}
 	return NULL;

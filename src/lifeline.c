@@ -538,24 +538,40 @@ int lifeline_sweep(struct dev_home *home)
 
 /* What is in the way of a plan. */
 struct obstacle {
+	const struct dev_home *home;
 	const struct dev_plan *plan;
+	int self; /* ifindex of the device made of it, 0 if it is not made yet */
 	struct dev dev;
 	bool found;
+	bool stays; /* one that is not ours to move is in the way, too */
 };
 
 /* On one lower device two devices up cannot share a MAC, and passthru stands alone. */
+static bool is_in_the_way(const struct obstacle *obstacle, const struct dev *dev)
+{
+	const struct dev_plan *plan = obstacle->plan;
+	bool same_mac = !memcmp(dev->address, plan->guest.b, 6);
+
+	if (!plan->link || dev->ifindex == obstacle->self)
+		return false;
+	if (dev->ifindex == plan->link->ifindex && dev->netnsid < 0)
+		return same_mac && plan->mode != MODE_PASSTHRU;
+	return dev_is_on(dev, plan->link->ifindex) &&
+	       (same_mac || dev->mode == MODE_PASSTHRU || plan->mode == MODE_PASSTHRU);
+}
+
 static int look_at(const struct dev *dev, void *arg)
 {
 	struct obstacle *obstacle = arg;
-	const struct dev_plan *plan = obstacle->plan;
 
-	if (!plan->link || dev->link != plan->link->ifindex)
+	if (!is_in_the_way(obstacle, dev))
 		return 0;
-	if (!memcmp(dev->address, plan->guest.b, 6) || dev->mode == MODE_PASSTHRU ||
-	    plan->mode == MODE_PASSTHRU) {
-		obstacle->dev = *dev;
-		obstacle->found = true;
+	if (dev->netnsid < 0 && !lifeline_is_mark(obstacle->home, dev->group)) {
+		obstacle->stays = true;
+		return 0;
 	}
+	obstacle->dev = *dev;
+	obstacle->found = true;
 	return 0;
 }
 
@@ -563,20 +579,22 @@ static int look_at(const struct dev *dev, void *arg)
 static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
 {
 	struct lifeline_marks marks = { .n = 0 };
-	int r;
+	int r = 0;
 
-	if (dev_get(&home->nl, -1, obstacle->plan->name, &obstacle->dev) == 0) {
-		obstacle->found = true;
-		return 0;
+	if (!obstacle->self) {
+		if (dev_get(&home->nl, -1, obstacle->plan->name, &obstacle->dev) == 0) {
+			obstacle->found = true;
+			return 0;
+		}
+		if (fail_errnum() != ENODEV)
+			return fail_code();
+		fail_clear();
+		r = lifeline_find(home, obstacle->plan->name, true, &obstacle->dev);
+		if (r > 0)
+			obstacle->found = true;
 	}
-	if (fail_errnum() != ENODEV)
-		return fail_code();
-	fail_clear();
-	r = lifeline_find(home, obstacle->plan->name, true, &obstacle->dev);
-	if (r > 0)
-		obstacle->found = true;
 	if (r == 0)
-		r = dev_each(&home->nl, "macvtap", -1, look_at, NULL, obstacle);
+		r = dev_each(&home->nl, NULL, -1, look_at, NULL, obstacle);
 	if (r == 0 && !obstacle->found)
 		r = lifeline_marks_load(home, &marks);
 	if (r == 0 && !obstacle->found)
@@ -622,9 +640,10 @@ static bool may_be_unseen(const struct dev_plan *plan, int err)
  * one that cannot. */
 enum { TRIES_SEEN = 2500, TRIES_UNSEEN = 250 };
 
-bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, unsigned tries)
+bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, int self,
+			unsigned tries)
 {
-	struct obstacle obstacle = { .plan = plan };
+	struct obstacle obstacle = { .home = home, .plan = plan, .self = self };
 	int err = fail_errnum(), r;
 
 	if (err != EEXIST && err != EBUSY && err != EINVAL && err != EADDRINUSE)
@@ -633,7 +652,9 @@ bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, unsi
 		return false;
 	fail_hold();
 	r = find_obstacle(home, &obstacle);
-	if (r == 0 && obstacle.found) {
+	if (r == 0 && obstacle.stays) {
+		r = 0;
+	} else if (r == 0 && obstacle.found) {
 		r = move_aside(home, &obstacle.dev);
 	} else if (r == 0) {
 		/* Nothing to be seen: gone in the meantime, or a device inside a lifeline

@@ -202,7 +202,7 @@ static int make(struct nic *nic, struct lifeline *shared)
 			return 0;
 		if (nic->made)
 			return fail_code();
-		if (!lifeline_clear_way(nic->home, &nic->plan, tries))
+		if (!lifeline_clear_way(nic->home, &nic->plan, 0, tries))
 			return dev_explain_make(&nic->home->nl, &nic->plan);
 	}
 }
@@ -346,7 +346,8 @@ static int bring_up(struct nic *nic, const struct lifeline *shared, int arm)
 	for (unsigned tries = 0;; tries++) {
 		if (dev_change(&nic->at->nl, &nic->dev, &change) == 0)
 			break;
-		if (!nic->made || !lifeline_clear_way(nic->home, &nic->plan, tries))
+		if (!nic->made ||
+		    !lifeline_clear_way(nic->home, &nic->plan, nic->dev.ifindex, tries))
 			return dev_explain_up(&nic->home->nl, &nic->dev);
 	}
 	return change.set_group ? lifeline_arm(arm, true) : 0;

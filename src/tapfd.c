@@ -287,15 +287,29 @@ int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 	return 0;
 }
 
+/* Returns a CLOEXEC duplicate, or -1 without a failure on record. */
+static int borrow(pid_t pid, int fd)
+{
+	auto_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+}
+
+bool tapfd_is_dead(pid_t pid, int fd)
+{
+	auto_close int twin = borrow(pid, fd);
+	struct ifreq ifr;
+
+	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) < 0 && errno == ENOLINK;
+}
+
 ino_t tapfd_home_of(pid_t pid, int fd)
 {
-	auto_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), dup = -1, ns = -1;
+	auto_close int twin = borrow(pid, fd), ns = -1;
 	struct stat st;
 
-	if (pidfd >= 0)
-		dup = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (dup >= 0)
-		ns = ioctl(dup, TUNGETDEVNETNS);
+	if (twin >= 0)
+		ns = ioctl(twin, TUNGETDEVNETNS);
 	return ns >= 0 && fstat(ns, &st) == 0 ? st.st_ino : 0;
 }
 

@@ -73,6 +73,11 @@ int tapfd_open_node(dev_t number, int ifindex);
  * it has this device number. (uid_t)-1 leaves the owner. Returns 0 or a recorded failure. */
 int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid);
 
+/* True when another process's macvtap descriptor is dead: its device was removed
+ * (TUNGETIFF answers ENOLINK, through a duplicate that is closed at once), and its number may be
+ * another device's by now. False also when that cannot be told. */
+bool tapfd_is_dead(pid_t pid, int fd);
+
 /* The inode of the network namespace that the tap behind another process's descriptor lives
  * in (TUNGETDEVNETNS, through a duplicate that is closed at once), or 0 without a
  * failure on record when that cannot be told. */
