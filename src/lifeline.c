@@ -556,6 +556,9 @@ static bool is_in_the_way(const struct obstacle *obstacle, const struct dev *dev
 		return false;
 	if (dev->ifindex == plan->link->ifindex && dev->netnsid < 0)
 		return same_mac && plan->mode != MODE_PASSTHRU;
+	/* A veth's link is its peer, a VLAN's its lower device: neither is in the way. */
+	if (!streq(dev->kind_name, "macvtap") && !streq(dev->kind_name, "macvlan"))
+		return false;
 	return dev_is_on(dev, plan->link->ifindex) &&
 	       (same_mac || dev->mode == MODE_PASSTHRU || plan->mode == MODE_PASSTHRU);
 }
