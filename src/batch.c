@@ -71,6 +71,13 @@ static int backslash(struct batch *b, struct state *s)
 {
 	int c = get(b);
 
+	if (c == '\r') {
+		c = get(b);
+		if (c != '\n') {
+			ungetc(c, b->file);
+			c = '\r';
+		}
+	}
 	if (c == '\n')
 		return 0;
 	if (c == EOF)

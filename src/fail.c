@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "text.h"
+
 struct failure {
 	int code;
 	int errnum;
@@ -181,13 +183,17 @@ static void print_line(const char *kind, const char *text)
 
 	if (r > 0)
 		n = r < 512 ? (size_t)r : 511;
-	for (; *text && n < sizeof(line) - 6; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text && n < sizeof(line) - 6) {
+		size_t len = text_printable(text);
 
-		if (c < 0x20 || c == 0x7f)
-			n += (size_t)snprintf(line + n, sizeof(line) - n, "\\x%02x", c);
-		else
-			line[n++] = (char)c;
+		if (len) {
+			memcpy(line + n, text, len);
+			n += len;
+			text += len;
+		} else {
+			n += (size_t)snprintf(line + n, sizeof(line) - n, "\\x%02x",
+					      (unsigned char)*text++);
+		}
 	}
 	line[n++] = '\n';
 	fwrite(line, 1, n, stderr);

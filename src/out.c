@@ -10,55 +10,26 @@
 #include <stdio.h>
 
 #include "fail.h"
+#include "text.h"
 
 static bool is_json(const struct out *o)
 {
 	return o->style == OUT_JSON || o->style == OUT_PRETTY;
 }
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 if it is none. */
-static size_t utf8_len(const unsigned char *s)
+static void put_json(const char *s)
 {
-	static const struct {
-		unsigned char lo, hi, min2, max2;
-		size_t len;
-	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	if (*s < 0x80)
-		return 1;
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-		if (*s < forms[i].lo || *s > forms[i].hi)
-			continue;
-		if (s[1] < forms[i].min2 || s[1] > forms[i].max2)
-			return 0;
-		for (size_t k = 2; k < forms[i].len; k++) {
-			if (s[k] < 0x80 || s[k] > 0xbf)
-				return 0;
-		}
-		return forms[i].len;
-	}
-	return 0;
-}
-
-static void put_json(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
 	putchar('"');
 	while (*s) {
-		size_t len = utf8_len(s);
+		size_t len = text_utf8(s);
+		unsigned char c = (unsigned char)*s;
 
 		if (!len)
 			fputs("\\ufffd", stdout);
-		else if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else if (*s < 0x20 || *s == 0x7f)
-			printf("\\u%04x", *s);
+		else if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			printf("\\u%04x", c);
 		else
 			fwrite(s, 1, len, stdout);
 		s += len ? len : 1;
@@ -67,25 +38,21 @@ static void put_json(const char *text)
 }
 
 /* Writes text safe for a terminal and returns the columns it takes. */
-static unsigned put_text(const char *text)
+static unsigned put_text(const char *s)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	unsigned columns = 0;
 
 	while (*s) {
-		size_t len = utf8_len(s);
-		/* C1 controls are two bytes in UTF-8, and terminals obey them. */
-		bool c1 = len == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+		size_t len = text_printable(s);
 
-		if (!len || *s < 0x20 || *s == 0x7f || c1) {
-			printf("\\x%02x", *s);
-			columns += 4;
-			len = 1;
-		} else {
+		if (len) {
 			fwrite(s, 1, len, stdout);
 			columns++;
+			s += len;
+		} else {
+			printf("\\x%02x", (unsigned char)*s++);
+			columns += 4;
 		}
-		s += len;
 	}
 	return columns;
 }
