@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A VM that is killed and started again at once, with the same words: the
+# kernel's own teardown is waited for, not run into.
+
+load ../lib/common
+load ../lib/device
+
+setup() {
+	common_setup
+	cases_net
+}
+
+# again N WORDS... - N times: start, be killed, start
+again() {
+	local i n=$1
+
+	[[ -z ${LONG-} ]] || n=200
+	shift
+	for ((i = 1; i <= n; i++)); do
+		# shellcheck disable=SC2016 # for the sh that is COMMAND
+		run_vn open-exec "$@" args none -- sh -c 'kill -9 $$'
+		# The shell here may say that it was killed.
+		# shellcheck disable=SC2154
+		[[ $status == 137 && $stderr != *vnetctl:* ]] ||
+			fail "start $i of $n: status $status: $stderr" || return
+	done
+	wait_gone "$NS" "$1" 2
+}
+
+# lower_state - what passthru changes and has to put back
+lower_state() {
+	ip -n "$NS" -j -d link show lower | jq -c '.[0] | [.address, .promiscuity, .allmulti]'
+}
+
+@test "restart: macvtap, watched" {
+	again 30 vm0 link lower address 52:54:00:00:00:01
+}
+
+@test "restart: macvtap, lifetime fd" {
+	again 30 vm0 link lower address 52:54:00:00:00:01 lifetime fd
+}
+
+@test "restart: passthru, watched" {
+	local before
+
+	before=$(lower_state)
+	again 30 vm0 link lower mode passthru
+	[[ $(lower_state) == "$before" ]]
+}
+
+@test "restart: passthru, lifetime fd" {
+	local before
+
+	before=$(lower_state)
+	again 30 vm0 link lower mode passthru lifetime fd
+	wait_until 2 eval '[[ $(lower_state) == "'"${before//\"/\\\"}"'" ]]'
+}
+
+@test "restart: passthru with an address of its own, which the lower device has meanwhile" {
+	local before
+
+	before=$(lower_state)
+	run_vn open-exec vm0 link lower mode passthru address 52:54:00:00:00:09 args none -- \
+		cat /sys/class/net/vm0/address /sys/class/net/lower/address
+	assert_status 0
+	assert_out "52:54:00:00:00:09
+52:54:00:00:00:09"
+	wait_gone "$NS" vm0 2
+	[[ $(lower_state) == "$before" ]]
+	again 10 vm0 link lower mode passthru address 52:54:00:00:00:09
+	[[ $(lower_state) == "$before" ]]
+}
+
+@test "restart: tap on a bridge" {
+	again 30 vm0 link br0 address 52:54:00:00:00:01
+}
+
+@test "restart: what is not ours is not waited for" {
+	local begin now
+
+	ip -n "$NS" link add vm0 link lower address 52:54:00:00:00:01 type macvtap mode bridge
+	ip -n "$NS" link set vm0 up
+	vt_now begin
+	run_vn open-exec vm0 link lower address 52:54:00:00:00:02 -- true
+	assert_status 125
+	assert_err "vnetctl: cannot create macvtap vm0 on lower: File exists: choose another name, or 'vnetctl destroy vm0'"
+	run_vn open-exec vm1 link lower address 52:54:00:00:00:01 -- true
+	assert_status 125
+	assert_err "vnetctl: cannot bring up vm1: Address already in use: 52:54:00:00:00:01 is already used by vm0 on lower"
+	vt_now now
+	((now - begin < 1000))
+	assert_there "$NS" vm0
+	assert_gone "$NS" vm1
+}
