@@ -48,7 +48,7 @@ static int own_node(struct ctx *ctx, const struct dev_plan *plan, const struct d
 
 /* Under the lock on its name, which lifeline devices share; a device of ours that
  * is on its way out, or was left behind, does not stand in the way. */
-static int make(struct dev_home *home, const struct dev_plan *plan, struct dev *dev, int *fd)
+static int make_named(struct dev_home *home, const struct dev_plan *plan, struct dev *dev, int *fd)
 {
 	auto_close int lock = lifeline_lock_name(plan->name);
 
@@ -60,6 +60,35 @@ static int make(struct dev_home *home, const struct dev_plan *plan, struct dev *
 		if (!lifeline_clear_way(home, plan, 0, tries))
 			return dev_explain_make(&home->nl, plan);
 	}
+}
+
+/* The kernel chooses the number for "%d", unless there are lifelines whose
+ * devices' names it does not know. */
+static int make(struct dev_home *home, struct dev_plan *plan, struct dev *dev, int *fd)
+{
+	struct lifeline_marks marks = { .n = 0 };
+	const char *pattern = plan->name;
+	char name[IFNAMSIZ];
+	bool count;
+	int r = 0;
+
+	if (strchr(pattern, '%') && lifeline_marks_load(home, &marks) < 0)
+		return fail_code();
+	count = lifeline_has_inside(&marks);
+	lifeline_marks_free(&marks);
+	if (!count)
+		return make_named(home, plan, dev, fd);
+	for (unsigned n = 0; r == 0; n++) {
+		r = plan_number(plan, pattern, n, name);
+		if (r == 0 && make_named(home, plan, dev, fd) == 0)
+			break;
+		if (r < 0 || fail_errnum() != EEXIST)
+			r = fail_code();
+		else
+			fail_clear();
+	}
+	plan->name = pattern;
+	return r;
 }
 
 static int finish(struct ctx *ctx, const struct create *create, const struct dev_plan *plan,

@@ -110,6 +110,14 @@ static int add_if_ours(const struct dev *dev, void *arg)
 	return add(d, dev);
 }
 
+static int add_if_orphan(const struct dev *dev, void *arg)
+{
+	struct destroy *d = arg;
+	int r = lifeline_is_orphan(d->home, NULL, &d->seen, dev);
+
+	return r > 0 ? add(d, dev) : r;
+}
+
 static void again(void *arg)
 {
 	((struct destroy *)arg)->n = 0;
@@ -197,6 +205,8 @@ static int collect(struct destroy *d)
 			"destroy: names do not go with 'type', 'link', 'orphans' or 'all'");
 	if (!d->n_names && !by_kind && !d->orphans)
 		return fail_usage("destroy: which device? 'vnetctl destroy NAME'");
+	if (d->orphans)
+		return lifeline_each_marked(d->home, add_if_orphan, d);
 	if (by_kind)
 		return add_all(d);
 	for (size_t i = 0; i < d->n_names; i++) {
@@ -218,12 +228,9 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		return fail_errno(ENOMEM, NULL, "cannot read the names");
 	if (args_parse(&cmd_destroy.spec, "destroy", argc, argv, &d, NULL) >= 0 &&
 	    collect(&d) == 0) {
-		if (d.orphans) {
-			lifeline_sweep(&ctx->home);
-		} else {
+		if (!d.orphans)
 			drop_held(&d);
-			remove_listed(&d);
-		}
+		remove_listed(&d);
 	}
 	holders_free(&d.seen);
 	free(d.names);

@@ -310,12 +310,15 @@ static void show_details(struct list *list, const struct dev *dev, const struct 
 	show_altnames(list, dev);
 }
 
+static enum out_ink state_ink(const char *state)
+{
+	return streq(state, "UP") ? INK_UP : streq(state, "DOWN") ? INK_DOWN : INK_NONE;
+}
+
 static void show_state(struct out *o, const struct dev *dev)
 {
-	const char *state = operstate(dev);
-
-	out_next_ink(o, streq(state, "UP") ? INK_UP : streq(state, "DOWN") ? INK_DOWN : INK_NONE);
-	out_str(o, "operstate", state);
+	out_next_ink(o, state_ink(operstate(dev)));
+	out_str(o, "operstate", operstate(dev));
 }
 
 static void show_mac(struct out *o, const char *key, const uint8_t mac[6])
@@ -440,7 +443,7 @@ static void draw_node(struct list *list, const struct node *node, bool last)
 	dev_mac_text(dev->guest.b, mac);
 	out_next_ink(o, INK_MAC);
 	out_word(o, mac);
-	out_next_ink(o, dev->operstate == 6 ? INK_UP : INK_NONE);
+	out_next_ink(o, state_ink(operstate(dev)));
 	out_word(o, operstate(dev));
 	out_word(o, lifetime(list, dev));
 	out_word(o, node->orphaned ? "orphaned" : NULL);
@@ -509,7 +512,8 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 
 	if (!wanted(list, dev) || (list->again && is_in(list->shown, list->n_shown, dev)))
 		return 0;
-	orphaned = lifeline_is_orphan(&list->home, &list->marks, &list->seen, dev);
+	orphaned = lifeline_is_orphan(&list->home, &list->marks,
+				      list->users || list->orphaned ? &list->seen : NULL, dev);
 	if (orphaned < 0) {
 		/* Its lifeline is dead; who else might hold it we may not see. */
 		if (fail_errnum() != EPERM && fail_errnum() != ENOENT && fail_errnum() != ENODEV)
@@ -607,7 +611,7 @@ static int look_for_users(struct list *list)
 
 static int run(struct ctx *ctx, int argc, char **argv)
 {
-	static const unsigned widths[] = { 16, 15, 8, 16, 9, 0 };
+	static const unsigned widths[] = { 16, 15, 8, 14, 9, 0 };
 	struct list list = { .ctx = ctx, .home = DEV_HOME_INIT, .seen = HOLDERS_INIT };
 	int r;
 

@@ -153,6 +153,10 @@ static int parse(int argc, char **argv, struct request *req)
 			    !strchr(req->nics[i].want.name, '%'))
 				return fail_usage("open-exec: %s is named twice",
 						  req->nics[i].want.name);
+			if (req->nics[i].pin && req->nics[i].pin == req->nics[k].pin)
+				return fail_usage("open-exec: 'fd %u' is given to %s and %s",
+						  req->nics[i].pin, req->nics[k].want.name,
+						  req->nics[i].want.name);
 		}
 	}
 	return 0;
@@ -205,12 +209,25 @@ static enum nic_vhost vhost_wanted(const struct job *job)
 	return args_form(job) == EXPAND_NETDEV ? VHOST_TRY : VHOST_OFF;
 }
 
+/* By another of its names the same device could be named twice. */
+static int check_twin(const struct job *job, size_t i)
+{
+	const struct nic *nics = job->req.nics;
+
+	for (size_t k = 0; k < i; k++) {
+		if (!nics[i].made && !nics[k].made && nics[i].dev.ifindex == nics[k].dev.ifindex)
+			return fail_usage("open-exec: %s and %s are the same device",
+					  nics[k].want.name, nics[i].want.name);
+	}
+	return 0;
+}
+
 static int take_all(struct job *job)
 {
 	for (size_t i = 0; i < job->req.n; i++) {
 		struct nic *nic = &job->req.nics[i];
 
-		if (nic_take(nic, &job->ctx->home, &job->ll) < 0 ||
+		if (nic_take(nic, &job->ctx->home, &job->ll) < 0 || check_twin(job, i) < 0 ||
 		    nic_open_vhost(nic, vhost_wanted(job)) < 0)
 			return fail_code();
 	}
@@ -350,6 +367,7 @@ static int run(struct ctx *ctx, int argc, char **argv)
 			r = command ? settle_all(&job) : FAIL_SYS;
 			if (r == 0)
 				r = become(&job, command);
+			expand_free(command);
 		}
 		undo_all(&job);
 	}

@@ -363,10 +363,15 @@ static struct nlmsghdr *get_msg(struct nl *nl, int ifindex, int32_t netnsid)
 
 int dev_get(struct nl *nl, int32_t netnsid, const char *name, struct dev *dev)
 {
-	struct nlmsghdr *nlh = get_msg(nl, 0, netnsid);
 	struct get get = { dev, netnsid };
+	size_t len = strlen(name);
+	struct nlmsghdr *nlh;
 
-	mnl_attr_put_strz(nlh, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
+	/* No device has such a name, and no message has room for any. */
+	if (!len || len >= DEV_ALTNAME || strchr(name, '/'))
+		return fail_errno(ENODEV, NULL, "cannot find '%.200s'", name);
+	nlh = get_msg(nl, 0, netnsid);
+	mnl_attr_put_strz(nlh, len < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
 	return nl_talk(nl, store, &get, "cannot find %s", name);
 }
 
@@ -552,7 +557,7 @@ static int same_mac(const struct dev *other, void *arg)
 
 	if (other->ifindex != rival->dev->ifindex &&
 	    !memcmp(other->address, rival->dev->address, 6) &&
-	    (other->link == rival->dev->link || other->ifindex == rival->dev->link))
+	    (dev_is_on(other, rival->dev->link) || other->ifindex == rival->dev->link))
 		memcpy(rival->name, other->name, IFNAMSIZ);
 	return 0;
 }

@@ -278,31 +278,52 @@ static bool is_mac_of(const struct devs *all, const uint8_t mac[6])
 	return false;
 }
 
-/* A MAC that COMMAND gives to a NIC (mac=, macaddr=) and that no device has. */
+/* Warns if the text at mac is a MAC that no device has; own is the macvtap to name. */
+static void judge_mac(const char *mac, const struct devs *all, const struct expand_dev *own)
+{
+	struct text is = { .data = NULL };
+	char text[18];
+	uint8_t b[6];
+
+	snprintf(text, sizeof(text), "%s", mac);
+	if (args_mac_bytes(text, b) < 0 || is_mac_of(all, b))
+		return;
+	put_mac(&is, &own->mac);
+	if (is.data)
+		warn("COMMAND's MAC is %s, but a macvtap delivers only frames for its own, and "
+		     "that of %s is %s",
+		     text, own->name, is.data);
+	free(is.data);
+}
+
+/* The MACs that COMMAND gives to its NICs, in the words of QEMU, its JSON, and kvmtool. */
 static void warn_of_macs(char **argv, const struct devs *all)
 {
-	static const char *const keys[] = { "mac=", "macaddr=" };
-	struct text own = { .data = NULL };
+	static const char *const keys[] = { "mac=", "macaddr=", "guest_mac=", "\"mac\":\"" };
+	const struct expand_dev *own = NULL;
 
-	if (!all->devs[0].has_node)
-		return;
-	put_mac(&own, &all->devs[0].mac);
-	for (; *argv && own.data; argv++) {
+	for (size_t i = all->n; i > 0; i--) {
+		if (all->devs[i - 1].has_node)
+			own = &all->devs[i - 1];
+	}
+	for (; own && *argv; argv++) {
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 			const char *at = strstr(*argv, keys[k]);
-			char text[18];
-			uint8_t b[6];
 
-			if (!at || (at != *argv && at[-1] != ','))
-				continue;
-			snprintf(text, sizeof(text), "%s", at + strlen(keys[k]));
-			if (args_mac_bytes(text, b) == 0 && !is_mac_of(all, b))
-				warn("COMMAND's MAC is %s, but a macvtap delivers only frames for "
-				     "its own, and that of %s is %s",
-				     text, all->devs[0].name, own.data);
+			if (at && (at == *argv || strchr(",{ ", at[-1])))
+				judge_mac(at + strlen(keys[k]), all, own);
 		}
 	}
-	free(own.data);
+}
+
+/* Whatever the VMM's word is, "mtu=N" and "\"mtu\":N" end alike. */
+static bool tells_mtu(char **argv, uint32_t mtu)
+{
+	char option[24], json[24];
+
+	snprintf(option, sizeof(option), "mtu=%u", mtu);
+	snprintf(json, sizeof(json), "mtu\":%u", mtu);
+	return mentions(argv, option) || mentions(argv, json) || mentions(argv, "host_mtu=");
 }
 
 static void warn_of_rest(char **argv, const struct devs *all)
@@ -310,7 +331,7 @@ static void warn_of_rest(char **argv, const struct devs *all)
 	for (size_t i = 0; i < all->n; i++) {
 		const struct expand_dev *dev = &all->devs[i];
 
-		if (dev->mtu != 1500 && !mentions(argv, "host_mtu="))
+		if (dev->mtu != 1500 && !tells_mtu(argv, dev->mtu))
 			warn("the mtu of %s is %u, but COMMAND does not tell its guest: "
 			     "'host_mtu=%u' on virtio-net does, and so does 'args netdev'",
 			     dev->name, dev->mtu, dev->mtu);
@@ -341,10 +362,15 @@ char **expand_command(int argc, char **argv, const struct expand_dev *devs, size
 		warn_of_rest(v.argv, &all);
 		return v.argv;
 	}
-	for (int i = 0; i < v.n; i++)
-		free(v.argv[i]);
-	free(v.argv);
+	expand_free(v.argv);
 	return NULL;
+}
+
+void expand_free(char **argv)
+{
+	for (char **arg = argv; arg && *arg; arg++)
+		free(*arg);
+	free(argv);
 }
 
 int expand_environment(const struct expand_dev *devs, size_t n)

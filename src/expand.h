@@ -29,6 +29,9 @@ enum expand_args { EXPAND_NET, EXPAND_NETDEV, EXPAND_NONE };
 char **expand_command(int argc, char **argv, const struct expand_dev *devs, size_t n,
 		      enum expand_args style);
 
+/* Frees a vector of expand_command(); NULL is fine. */
+void expand_free(char **argv);
+
 /* Sets VNETCTL_DEV, VNETCTL_FD and VNETCTL_MAC: comma lists, the descriptors of
  * one device joined by ':'. Returns 0 or a recorded failure. */
 int expand_environment(const struct expand_dev *devs, size_t n);

@@ -172,6 +172,15 @@ int lifeline_find(struct dev_home *home, const char *name, bool quick, struct de
 	return r;
 }
 
+bool lifeline_has_inside(const struct lifeline_marks *marks)
+{
+	for (size_t i = 0; i < marks->n; i++) {
+		if (marks->ids[i] & 1)
+			return true;
+	}
+	return false;
+}
+
 int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb,
 		  void (*restart)(void *arg), void *arg)
 {
@@ -248,6 +257,7 @@ struct duty {
 	struct dev_home home;
 	const struct lifeline_ward *wards;
 	size_t n;
+	uint32_t mark;
 	int orders; /* socket from the starter: the last byte sent counts */
 	bool armed;
 };
@@ -263,16 +273,45 @@ static bool is_armed(struct duty *duty)
 }
 
 /* The device is told by its node, which is gone or another's if it was moved. */
-static int remove_ward(struct duty *duty, const struct lifeline_ward *ward)
+static bool is_there(const struct lifeline_ward *ward)
 {
 	dev_t number;
+	bool there = tapfd_node_number(ward->id, &number) == 0 || fail_errnum() != ENODEV;
 
-	if (tapfd_node_number(ward->id, &number) == 0 && dev_delete(&duty->home.nl, ward->dev) == 0)
-		return 0;
-	if (fail_errnum() != ENODEV)
-		return fail_code();
 	fail_clear();
-	return 0;
+	return there;
+}
+
+static void not_marked(const struct dev *dev, int err, void *arg)
+{
+	(void)dev;
+	if (err != ENODEV)
+		*(int *)arg = err;
+}
+
+/* Several go at once: one takes the kernel as long as all of them. */
+static int remove_wards(struct duty *duty, bool armed)
+{
+	struct dev *devs = calloc(duty->n, sizeof(*devs));
+	size_t n = 0;
+	int err = 0, r = 0;
+
+	if (!devs)
+		return fail_errno(ENOMEM, NULL, "cannot remove devices");
+	for (size_t i = 0; i < duty->n; i++) {
+		if ((armed || duty->wards[i].made) && is_there(&duty->wards[i]))
+			devs[n++] = *duty->wards[i].dev;
+	}
+	if (n == 1)
+		r = dev_delete(&duty->home.nl, devs);
+	else if (n > 1)
+		r = dev_delete_many(&duty->home.nl, devs, n, duty->mark, not_marked, &err);
+	free(devs);
+	if (r < 0 && fail_errnum() == ENODEV) {
+		fail_clear();
+		r = 0;
+	}
+	return r < 0 || err ? FAIL_SYS : 0;
 }
 
 /* There is nobody to tell a failure to; what passes, passes with time. */
@@ -282,14 +321,9 @@ static int on_death(void *arg)
 	bool armed = is_armed(duty);
 
 	for (unsigned tries = 0; tries < 8; tries++) {
-		int r = 0;
+		int r = remove_wards(duty, armed);
 
-		for (size_t i = 0; i < duty->n; i++) {
-			if ((armed || duty->wards[i].made) &&
-			    remove_ward(duty, &duty->wards[i]) < 0)
-				r = fail_code();
-			fail_clear();
-		}
+		fail_clear();
 		if (lifeline_sweep(&duty->home) >= 0 && r == 0)
 			return 0;
 		fail_clear();
@@ -325,7 +359,7 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 		   const struct lifeline_ward *wards, size_t n, char **argv, int *arm)
 {
 	/* The watcher works with a socket of its own and home's other descriptors. */
-	struct duty duty = { .home = *home, .wards = wards, .n = n };
+	struct duty duty = { .home = *home, .wards = wards, .n = n, .mark = ll->mark };
 	auto_nl struct nl nl = NL_INIT;
 	auto_close int mine = -1, its = -1;
 	struct watch watch = { .nsid = (int32_t)ll->mark, .argv = argv, .wake = on_death };
@@ -472,7 +506,7 @@ int lifeline_is_orphan(struct dev_home *home, const struct lifeline_marks *marks
 	if (dev->altname[0] && dev->born_in != home->inode)
 		return 0;
 	held = has_mark(marks, dev->group) ? 1 : is_alive(home, dev);
-	if (held == 0)
+	if (held == 0 && seen)
 		held = find_holder(home, seen, dev, &holder);
 	return held < 0 ? held : !held;
 }
@@ -501,10 +535,9 @@ static void forget(void *arg)
 }
 
 /* Returns 1 when it was an orphan and is gone, 0 when not, or a recorded failure. */
-static int remove_orphan(struct dev_home *home, const struct dev *dev)
+static int remove_orphan(struct dev_home *home, struct holders *seen, const struct dev *dev)
 {
-	auto_holders struct holders seen = HOLDERS_INIT;
-	int r = lifeline_is_orphan(home, NULL, &seen, dev);
+	int r = lifeline_is_orphan(home, NULL, seen, dev);
 
 	if (r <= 0)
 		return r;
@@ -517,23 +550,38 @@ static int remove_orphan(struct dev_home *home, const struct dev *dev)
 	return 1;
 }
 
-int lifeline_sweep(struct dev_home *home)
+int lifeline_each_marked(struct dev_home *home, dev_cb *cb, void *arg)
 {
 	struct finds finds = { .home = home };
-	int removed = 0;
 
 	if (dev_each(&home->nl, "macvtap", -1, collect, forget, &finds) == 0 &&
 	    dev_each(&home->nl, "tun", -1, collect, NULL, &finds) == 0) {
-		for (size_t i = 0; i < finds.n; i++) {
-			int r = remove_orphan(home, &finds.devs[i]);
-
-			if (r < 0)
-				break;
-			removed += r;
-		}
+		for (size_t i = 0; i < finds.n && !fail_code(); i++)
+			cb(&finds.devs[i], arg);
 	}
 	free(finds.devs);
-	return fail_code() ? fail_code() : removed;
+	return fail_code();
+}
+
+struct sweep {
+	struct dev_home *home;
+	struct holders seen;
+};
+
+static int sweep_one(const struct dev *dev, void *arg)
+{
+	struct sweep *sweep = arg;
+
+	return remove_orphan(sweep->home, &sweep->seen, dev);
+}
+
+int lifeline_sweep(struct dev_home *home)
+{
+	struct sweep sweep = { home, HOLDERS_INIT };
+
+	lifeline_each_marked(home, sweep_one, &sweep);
+	holders_free(&sweep.seen);
+	return fail_code();
 }
 
 /* What is in the way of a plan. */
@@ -615,7 +663,7 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 
 	if (!dev->altname[0] && !lifeline_is_mark(home, dev->group))
 		return 0;
-	r = remove_orphan(home, dev);
+	r = remove_orphan(home, &seen, dev);
 	if (r != 0)
 		return r;
 	/* A device of ours that goes with its VM, and no VM to be seen: the kernel

@@ -50,6 +50,9 @@ int lifeline_find(struct dev_home *home, const char *name, bool quick, struct de
  * *dev, or a recorded failure (ENODEV; also for what is neither macvtap nor tap). */
 int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev);
 
+/* True when any of them has its device inside. */
+bool lifeline_has_inside(const struct lifeline_marks *marks);
+
 /* Calls cb for every device that lives in one of these lifelines. Returns 0,
  * what cb returned below 0, or a recorded failure. */
 int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb,
@@ -119,12 +122,17 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 int lifeline_arm(int arm, bool on);
 
 /* True when the device is marked here, its lifeline is dead and nobody can be
- * seen to hold it. marks, which may be NULL, saves asking for those it has.
+ * seen to hold it (seen NULL: nobody looks). marks, which may be NULL, saves asking for
+ * those it has.
  * Returns 1, 0, or a recorded failure. */
 int lifeline_is_orphan(struct dev_home *home, const struct lifeline_marks *marks,
 		       struct holders *seen, const struct dev *dev);
 
-/* Removes every orphan at home. Returns how many, or a recorded failure. */
+/* Calls cb for every device at home that is marked here, outside of any dump, so that cb
+ * may use home's socket. Stops at a failure. Returns 0 or a recorded failure. */
+int lifeline_each_marked(struct dev_home *home, dev_cb *cb, void *arg);
+
+/* Removes every orphan at home. Returns 0 or a recorded failure. */
 int lifeline_sweep(struct dev_home *home);
 
 #endif

@@ -118,19 +118,6 @@ static int open_in_lifeline(struct nic *nic, const struct lifeline *shared)
 	return r;
 }
 
-/* Another number for each try: the kernel cannot choose one among lifelines. */
-static int next_name(struct nic *nic, unsigned n)
-{
-	const char *pattern = nic->want.name, *at = strstr(pattern, "%d");
-	int len =
-		snprintf(nic->name, IFNAMSIZ, "%.*s%u%s", (int)(at - pattern), pattern, n, at + 2);
-
-	if (len >= IFNAMSIZ)
-		return fail_errno(ENFILE, NULL, "cannot find a free name for %s", pattern);
-	nic->plan.name = nic->name;
-	return 0;
-}
-
 /* The kernel sees no clash between home and lifelines: we do, under the lock. */
 static int check_name(struct nic *nic)
 {
@@ -179,15 +166,21 @@ static int try_to_make(struct nic *nic, struct lifeline *shared)
 
 static int make(struct nic *nic, struct lifeline *shared)
 {
+	struct lifeline_marks marks = { .n = 0 };
 	bool count;
 
 	if (plan_of(nic->home, &nic->want, &nic->plan, &nic->link) < 0 ||
 	    settle_lifetime(nic, nic->plan.kind, true) < 0)
 		return fail_code();
 	nic->plan.persist = nic->lifetime == LIFE_PERSISTENT;
-	count = is_inside_wanted(nic) && strchr(nic->plan.name, '%');
+	if (strchr(nic->plan.name, '%') && lifeline_marks_load(nic->home, &marks) < 0)
+		return fail_code();
+	/* The kernel cannot choose a number that is free among lifelines, too. */
+	count = strchr(nic->plan.name, '%') &&
+		(is_inside_wanted(nic) || lifeline_has_inside(&marks));
+	lifeline_marks_free(&marks);
 	for (unsigned n = 0; count; n++) {
-		if (next_name(nic, n) < 0)
+		if (plan_number(&nic->plan, nic->want.name, n, nic->name) < 0)
 			return fail_code();
 		if (try_to_make(nic, shared) == 0)
 			return 0;

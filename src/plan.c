@@ -186,3 +186,14 @@ int plan_of(struct dev_home *home, const struct plan_words *w, struct dev_plan *
 		return fail_code();
 	return choose_owner(w, plan);
 }
+
+int plan_number(struct dev_plan *plan, const char *pattern, unsigned n, char name[IFNAMSIZ])
+{
+	const char *at = strstr(pattern, "%d");
+	int len = snprintf(name, IFNAMSIZ, "%.*s%u%s", (int)(at - pattern), pattern, n, at + 2);
+
+	if (len >= IFNAMSIZ)
+		return fail_errno(ENFILE, NULL, "cannot find a free name for %s", pattern);
+	plan->name = name;
+	return 0;
+}

@@ -75,4 +75,8 @@ bool plan_wanted(const struct plan_words *words);
 int plan_of(struct dev_home *home, const struct plan_words *words, struct dev_plan *plan,
 	    struct dev *link);
 
+/* Names the plan after pattern with n for its "%d"; name is where the plan then has its
+ * name. Returns 0 or a recorded failure when that is too long. */
+int plan_number(struct dev_plan *plan, const char *pattern, unsigned n, char name[IFNAMSIZ]);
+
 #endif

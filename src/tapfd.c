@@ -300,7 +300,7 @@ bool tapfd_is_dead(pid_t pid, int fd)
 	auto_close int twin = borrow(pid, fd);
 	struct ifreq ifr;
 
-	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) < 0 && errno == ENOLINK;
+	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) < 0;
 }
 
 ino_t tapfd_home_of(pid_t pid, int fd)
@@ -313,18 +313,35 @@ ino_t tapfd_home_of(pid_t pid, int fd)
 	return ns >= 0 && fstat(ns, &st) == 0 ? st.st_ino : 0;
 }
 
+/* An ioctl that this kind of queue, or this kernel, may not know. */
+static int reset_if_known(int fd, unsigned long request, void *arg)
+{
+	if (ioctl(fd, request, arg) == 0 || errno == EINVAL || errno == ENOTTY)
+		return 0;
+	return fail_sys("cannot reset what the device's last holder set");
+}
+
 int tapfd_reset(int fd, bool macvtap)
 {
+	/* A new macvtap offers these by itself, a new tap none. */
+	unsigned long offloads = macvtap ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0;
 	int header = 10; /* sizeof(struct virtio_net_hdr) */
-	int buffer = INT_MAX;
+	int buffer = INT_MAX, zero = 0, no_program = -1;
+	struct tun_filter any = { .count = 0 };
 
-	if (ioctl(fd, TUNSETOFFLOAD, 0UL) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0 ||
+	if (ioctl(fd, TUNSETOFFLOAD, offloads) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0 ||
 	    ioctl(fd, TUNSETSNDBUF, &buffer) < 0)
 		return fail_sys("cannot reset what the device's last holder set");
-	/* A macvtap's queue is new, and knows no filter. */
-	if (!macvtap && ioctl(fd, TUNDETACHFILTER, NULL) < 0 && errno != EINVAL)
-		return fail_sys("cannot reset what the device's last holder set");
-	return 0;
+	/* The rest is a queue's with a macvtap, and its queue is new. */
+	if (macvtap)
+		return 0;
+	if (reset_if_known(fd, TUNSETVNETLE, &zero) < 0 ||
+	    reset_if_known(fd, TUNSETVNETBE, &zero) < 0 ||
+	    reset_if_known(fd, TUNDETACHFILTER, NULL) < 0 ||
+	    reset_if_known(fd, TUNSETTXFILTER, &any) < 0 ||
+	    reset_if_known(fd, TUNSETFILTEREBPF, &no_program) < 0)
+		return fail_code();
+	return reset_if_known(fd, TUNSETSTEERINGEBPF, &no_program);
 }
 
 int tapfd_open_vhost(void)

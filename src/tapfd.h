@@ -73,9 +73,10 @@ int tapfd_open_node(dev_t number, int ifindex);
  * it has this device number. (uid_t)-1 leaves the owner. Returns 0 or a recorded failure. */
 int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid);
 
-/* True when another process's macvtap descriptor is dead: its device was removed
- * (TUNGETIFF answers ENOLINK, through a duplicate that is closed at once), and its number may be
- * another device's by now. False also when that cannot be told. */
+/* True when another process's descriptor is no open queue of a macvtap, though it has the
+ * number of one: its device was removed and the number is another's by now (TUNGETIFF
+ * answers ENOLINK), or it is only a path (O_PATH). Asked through a duplicate that is closed
+ * at once. False also when that cannot be told. */
 bool tapfd_is_dead(pid_t pid, int fd);
 
 /* The inode of the network namespace that the tap behind another process's descriptor lives

@@ -282,13 +282,14 @@ static int open_home(struct options *o)
 	return dev_home_open(&o->ctx.home);
 }
 
-/* Nothing that we open may land on 0, 1 or 2; COMMAND finds them closed again. */
+/* Nothing that we open may land on 0, 1 or 2; COMMAND finds them closed again, and what
+ * is written there fails. */
 static int guard_stdio(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && fd <= 2);
 	if (fd < 0)
 		return fail_sys("cannot open /dev/null");
