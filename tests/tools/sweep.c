@@ -688,20 +688,73 @@ static void on_birth(struct sweep *s, struct task *parent)
 	}
 }
 
+/* Which argument of a call is a path; -1: none. */
+static int path_argument(long nr)
+{
+	static const struct {
+		long nr;
+		int arg;
+	} paths[] = {
+#ifdef SYS_open
+		{ SYS_open, 0 }, { SYS_stat, 0 }, { SYS_readlink, 0 },
+#endif
+		{ SYS_execve, 0 }, { SYS_chdir, 0 }, { SYS_openat, 1 },
+		{ SYS_mknodat, 1 }, { SYS_readlinkat, 1 }, { SYS_fchownat, 1 },
+		{ SYS_fchmodat, 1 },
+#ifdef SYS_newfstatat
+		{ SYS_newfstatat, 1 },
+#endif
+#ifdef SYS_statx
+		{ SYS_statx, 1 },
+#endif
+#ifdef SYS_fsopen
+		{ SYS_fsopen, 0 },
+#endif
+#ifdef SYS_faccessat2
+		{ SYS_faccessat2, 1 },
+#endif
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (paths[i].nr == nr)
+			return paths[i].arg;
+	return -1;
+}
+
+/* Up to the end of its page a string can be read for sure; longer ones are of
+ * no interest.
+ */
+static void log_path(const struct sweep *s, pid_t pid, uintptr_t where)
+{
+	char text[128];
+	size_t room = 4096 - where % 4096;
+	struct iovec to = { text, room < sizeof(text) ? room : sizeof(text) };
+	struct iovec from = { (void *)where, to.iov_len };
+	ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+	if (n <= 0)
+		return;
+	fprintf(s->log, " %.*s", (int)strnlen(text, (size_t)n), text);
+}
+
 static void log_call(const struct sweep *s, const struct task *t,
 		     const struct __ptrace_syscall_info *info)
 {
+	int path = path_argument((long)info->entry.nr);
 	char who[24] = "main";
 
 	if (!s->log)
 		return;
 	if (t->birth != BIRTH_MAIN)
 		snprintf(who, sizeof(who), "child%d", t->birth);
-	fprintf(s->log, "%lu %s %s 0x%llx 0x%llx 0x%llx\n", t->calls, who,
+	fprintf(s->log, "%lu %s %s 0x%llx 0x%llx 0x%llx", t->calls, who,
 		call_name((long)info->entry.nr),
 		(unsigned long long)info->entry.args[0],
 		(unsigned long long)info->entry.args[1],
 		(unsigned long long)info->entry.args[2]);
+	if (path >= 0)
+		log_path(s, t->pid, info->entry.args[path]);
+	fputc('\n', s->log);
 }
 
 /* The ones that do not return, and those whose every result is a valid one: a
@@ -1082,7 +1135,7 @@ static void usage(int status)
 	      "  --no-wait                do not wait for what main execs\n"
 	      "  --timeout SECONDS        kill all, exit 124\n"
 	      "  --report FD|FILE         the report (a file is appended to)\n"
-	      "  --log FILE               one line a call: INDEX WHO NAME ARG1 ARG2 ARG3\n",
+	      "  --log FILE               one line a call: INDEX WHO NAME ARG1 ARG2 ARG3 [PATH]\n",
 	      status ? stderr : stdout);
 	exit(status);
 }

@@ -180,9 +180,11 @@ lists() {
 		({ifindex, address, mtu} == $facts))' <<<"$json" >/dev/null || fail "$json"
 }
 
+# The name is free at once, /sys forgets it a moment later.
 gone() {
 	silent vnetctl destroy "$1" || return
-	invisible "$1" || fail "$1 is still there" || return
+	! ip link show dev "$1" || fail "$1 is still there" || return
+	until_true "$GONE_MS" invisible "$1" || fail "$1 is still in /sys" || return
 	no_nodes || fail "left behind: $(echo /dev/tap*)"
 }
 
@@ -290,6 +292,85 @@ vhost_hidden_hold_and_time() {
 	kill_and_time vm1 unlisted "$1"
 }
 
+# A descriptor of each queue works, with a vhost descriptor of its own.
+vhost_queues() {
+	local text
+
+	# shellcheck disable=SC2016 # for the inner shell
+	text=$(vnetctl open-exec vm1 "$@" queues 3 vhost on -- bash -c '
+		IFS=:
+		taps=($1) vhosts=($2)
+		[[ ${#taps[@]} -eq 3 && ${#vhosts[@]} -eq 3 ]] || exit
+		for i in 0 1 2; do
+			vhost "${taps[i]}" "${vhosts[i]}" || exit
+		done' bash '{fds}' '{vhostfds}' 2>&1)
+	[[ $text == $'ok\nok\nok' ]] || fail "$text" || return
+	until_true "$GONE_MS" invisible vm1 || fail "vm1 is still there"
+}
+
+vhost_several() {
+	local text
+
+	# shellcheck disable=SC2016
+	text=$(vnetctl open-exec vm1 link dm0 mode bridge dev vm2 link br0 vhost on -- bash -c '
+		vhost "$1" "$2" && vhost "$3" "$4"' bash '{fd:vm1}' '{vhostfd:vm1}' \
+		'{fd:vm2}' '{vhostfd:vm2}' 2>&1)
+	[[ $text == $'ok\nok' ]] || fail "$text" || return
+	until_true "$GONE_MS" invisible vm1 || fail "vm1 is still there" || return
+	until_true "$GONE_MS" invisible vm2 || fail "vm2 is still there"
+}
+
+# Opened before the power goes: the user could not.
+vhost_run_as() {
+	local text
+
+	text=$(setpriv --reuid user --regid user --clear-groups sh -c ': <>/dev/vhost-net' 2>&1)
+	[[ $text == *'Permission denied' ]] || fail "user can open it: $text" || return
+	vhost_says vm1 link dm0 mode bridge run-as user vhost on -- vhost '{fd}' '{vhostfd}' &&
+		vhost_says vm1 link br0 run-as user vhost on -- vhost '{fd}' '{vhostfd}'
+}
+
+# told WORDS...: the arguments that are appended, without numbers
+told() {
+	vnetctl open-exec vm1 link dm0 mode bridge address 52:54:00:00:00:01 "$@" -- echo 2>&1 |
+		sed 's/fd=[0-9]*/fd=N/g'
+	until_true "$GONE_MS" invisible vm1 || fail "vm1 is still there"
+}
+
+NETDEV='-netdev tap,id=vnet0,fd=N'
+DEVICE='-device virtio-net-pci,netdev=vnet0,mac=52:54:00:00:00:01'
+
+vhost_try() {
+	local words text
+
+	for words in "args netdev" "vhost try" "args netdev vhost on"; do
+		# shellcheck disable=SC2086 # words
+		text=$(told $words)
+		[[ $text == "$NETDEV,vhost=on,vhostfd=N $DEVICE" ]] || fail "$words: $text" || return
+	done
+	text=$(told)
+	[[ $text == "-net nic,model=virtio,macaddr=52:54:00:00:00:01 -net tap,fd=N" ]] ||
+		fail "$text" || return
+	text=$(told args netdev vhost off)
+	[[ $text == "$NETDEV $DEVICE" ]] || fail "$text"
+}
+
+vhost_missing() {
+	local words text line='vnetctl: cannot open /dev/vhost-net: No such file or directory'
+
+	rmmod vhost_net || return
+	for words in "link dm0" "link br0" "link dm0 lifetime fd" "link br0 queues 2"; do
+		# shellcheck disable=SC2086
+		text=$(vnetctl open-exec vm1 $words vhost on -- true 2>&1)
+		[[ $? -eq 125 && $text == "$line: 'modprobe vhost_net', or 'vhost off'" ]] ||
+			fail "$words: $text" || return
+		until_true "$GONE_MS" unlisted vm1 || fail "vm1 is still there" || return
+	done
+	text=$(told args netdev)
+	[[ $text == "$NETDEV $DEVICE" ]] || fail "$text" || return
+	modprobe vhost_net && chmod 660 /dev/vhost-net
+}
+
 # --- connection tracking ------------------------------------------------------
 
 # track DEV: every IPv4 packet that comes in there gets a connection
@@ -357,14 +438,25 @@ ipvtap_in_the_way() {
 
 # --- the whole machine --------------------------------------------------------
 
-# Processes (not the kernel's), links and namespaces.
+# The ids of lifelines: 0x56......
+marks() {
+	local word id _
+
+	ip netns list-id | while read -r word id _; do
+		[[ $word != nsid ]] || ((id >> 24 != 0x56)) || echo "$word $id"
+	done
+}
+
+# Processes (not the kernel's), links and lifelines.
 state() {
 	local p exe
 
 	# a bridge takes a second to see that its port is up
 	ip -br link | awk '{ sub(/NO-CARRIER,/, ""); print $1, $3, $4 }'
 	ip netns list
-	ip netns list-id
+	# Only vnetctl's: the kernel gives a namespace an id for itself as soon as one asks
+	# for links in another.
+	marks
 	for p in /proc/[0-9]*; do
 		exe=$(readlink "$p/exe") && [[ ${p##*/} != "$BASHPID" ]] && echo "$p $exe"
 	done
@@ -440,6 +532,12 @@ check "vhost: macvtap gone after SIGKILL" \
 check "vhost: macvtap gone after SIGKILL, lifetime fd" \
 	vhost_hidden_hold_and_time "vhost, macvtap, lifetime fd" link dm0 mode bridge
 check "vhost: tap gone after SIGKILL" vhost_hold_and_time "vhost, tap" link br0
+check "vhost: each queue of a macvtap" vhost_queues link dm0 mode bridge
+check "vhost: each queue of a tap" vhost_queues link br0
+check "vhost: several devices" vhost_several
+check "vhost: for a user who may not open it" vhost_run_as
+check "vhost: taken where it is of use" vhost_try
+check "vhost: without the module" vhost_missing
 
 check "conntrack: active" tracking
 for pair in dummy:dm0 vlan:vlan5 veth:ve0; do

@@ -73,6 +73,12 @@ reported() {
 @test "vhost: macvtap gone after SIGKILL" { reported; }
 @test "vhost: macvtap gone after SIGKILL, lifetime fd" { reported; }
 @test "vhost: tap gone after SIGKILL" { reported; }
+@test "vhost: each queue of a macvtap" { reported; }
+@test "vhost: each queue of a tap" { reported; }
+@test "vhost: several devices" { reported; }
+@test "vhost: for a user who may not open it" { reported; }
+@test "vhost: taken where it is of use" { reported; }
+@test "vhost: without the module" { reported; }
 @test "conntrack: active" { reported; }
 @test "conntrack: dummy gone after SIGKILL" { reported; }
 @test "conntrack: dummy gone after SIGKILL, lifetime fd" { reported; }

@@ -1,0 +1,235 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The host keeps quiet on a guest's device: nothing is on the wire before the
+# guest's own first frame, also where forwarding makes the kernel talkative;
+# and the guest hears what its own neighbours ask.
+
+load ../lib/common
+load ../lib/device
+
+STATION=02:00:00:00:00:99
+ALL=ff:ff:ff:ff:ff:ff
+# They begin and end what a capture must show.
+BEGIN=02:00:00:00:00:b0
+END=02:00:00:00:00:e0
+
+# A host that routes, as Docker and libvirt make it.
+setup() {
+	common_setup
+	in_ns "$NS" sysctl -qw net.ipv6.conf.all.forwarding=1 \
+		net.ipv6.conf.default.forwarding=1
+	[ "$(in_ns "$NS" cat /proc/sys/net/ipv6/conf/default/disable_ipv6)" = 0 ]
+}
+
+# capture DEV - records what arrives at DEV, the far end of a wire
+capture() {
+	spawn_bg "$1" in_ns "$NS" tcpdump -l -n -e -Q in --immediate-mode -i "$1"
+	wait_text "$BATS_TEST_TMPDIR/$1.err" '^listening on'
+}
+
+# mark DEV MAC - a frame of its own into the near end of a wire
+mark() {
+	in_ns "$NS" "$FRAME" send dev "$1" src "$2" dst "$ALL"
+}
+
+# sources DEV - who has sent what arrived at DEV, in order, until END
+sources() {
+	wait_text "$BATS_TEST_TMPDIR/$1.out" "^[^ ]+ $END >"
+	awk '$3 == ">" { print $2 }' "$BATS_TEST_TMPDIR/$1.out"
+}
+
+# fact DEV FILE - of the device's own in /sys
+fact() {
+	in_ns "$NS" cat "/sys/class/net/$1/$2"
+}
+
+# disable_ipv6 DEV
+disable_ipv6() {
+	in_ns "$NS" cat "/proc/sys/net/ipv6/conf/$1/disable_ipv6"
+}
+
+# is_hushed DEV - the host does not talk there, and hears all for the guest
+is_hushed() {
+	[ "$(fact "$1" addr_assign_type)" = 3 ]
+	[ "$(disable_ipv6 "$1")" = 1 ]
+	ip -n "$NS" -j -d link show "$1" |
+		jq -e '.[0] | .inet6_addr_gen_mode == "none" and
+			(.flags | index("ALLMULTI"))'
+	[ "$(ip -n "$NS" -j addr show "$1" | jq -c '.[0].addr_info')" = '[]' ]
+}
+
+# is_up DEV yes|no
+is_up() {
+	ip -n "$NS" -j link show "$1" |
+		jq -e --arg want "$2" \
+			'(.[0].flags | index("UP") != null) == ($want == "yes")'
+}
+
+@test "hygiene: macvtap and tap as create leaves them" {
+	lower_new "$NS" lower wire
+	bridge_new "$NS" br0
+	run_vn create vm0 link lower address 52:54:00:00:00:07
+	assert_status 0
+	run_vn create vm1 link br0 address 52:54:00:00:00:08
+	assert_status 0
+	is_hushed vm0
+	is_hushed vm1
+	[ "$(fact vm0 address)" = 52:54:00:00:00:07 ]
+	[ "$(fact vm1 address)" = fe:54:00:00:00:08 ]
+	is_up vm0 no
+	is_up vm1 no
+}
+
+@test "hygiene: a random address is as final as a given one" {
+	lower_new "$NS" lower wire
+	bridge_new "$NS" br0
+	vn create vm0 link lower
+	vn create vm1 link br0
+	is_hushed vm0
+	is_hushed vm1
+	[[ $(fact vm0 address) =~ ^52:54:00(:[0-9a-f]{2}){3}$ ]]
+	[[ $(fact vm1 address) =~ ^fe:54:00(:[0-9a-f]{2}){3}$ ]]
+}
+
+@test "hygiene: up with open-exec, and quiet in all modes" {
+	local mode
+
+	lower_new "$NS" lower wire
+	bridge_new "$NS" br0
+	for mode in private vepa bridge; do
+		vn create "m-$mode" link lower mode "$mode"
+		spawn_co "$mode" vn open-exec "m-$mode" args none -- "$PROBE" hold
+	done
+	spawn_co tap vn open-exec m-tap link br0 args none -- "$PROBE" hold
+	for mode in private vepa bridge tap; do
+		ask "$mode" again >/dev/null
+		is_hushed "m-$mode"
+		is_up "m-$mode" yes
+	done
+}
+
+@test "hygiene: up with create, if so told" {
+	lower_new "$NS" lower wire
+	bridge_new "$NS" br0
+	vn create vm0 link lower up
+	vn create vm1 link br0 up
+	is_hushed vm0
+	is_hushed vm1
+	is_up vm0 yes
+	is_up vm1 yes
+}
+
+@test "hygiene: a device too small for IPv6 is hushed when it has grown" {
+	lower_new "$NS" lower wire
+	run_vn create vm0 link lower mtu 1000
+	assert_status 0
+	assert_err ""
+	ip -n "$NS" link set vm0 mtu 1500
+	[ "$(disable_ipv6 vm0)" = 0 ]
+	spawn_co g vn open-exec vm0 args none -- "$PROBE" hold
+	ask g again >/dev/null
+	[ "$(disable_ipv6 vm0)" = 1 ]
+}
+
+@test "hygiene: a device made by others keeps its settings" {
+	lower_new "$NS" lower wire
+	ip -n "$NS" link add link lower name vm0 type macvtap
+	spawn_co g vn open-exec vm0 args none -- "$PROBE" hold
+	ask g again >/dev/null
+	is_up vm0 yes
+	[ "$(disable_ipv6 vm0)" = 0 ]
+	ip -n "$NS" -j -d link show vm0 | jq -e '
+		.[0].inet6_addr_gen_mode == "eui64" and
+		(.[0].flags | index("ALLMULTI") | not)'
+}
+
+@test "hygiene: the wire is silent from create to the guest's first frame" {
+	local dev bridge_mac
+
+	# vm0 and vm1 are macvtaps, vm2 and vm3 taps; the first of a pair is
+	# there before open-exec.
+	lower_new "$NS" lower wire
+	bridge_new "$NS" br0
+	capture wire
+	capture peer
+	mark lower "$BEGIN"
+	mark port0 "$BEGIN"
+	bridge_mac=$(fact br0 address)
+	vn create vm0 link lower address 52:54:00:00:00:10
+	vn create vm2 link br0 address 52:54:00:00:00:12
+	for dev in vm0 vm2; do
+		spawn_co "$dev" vn open-exec "$dev" args none -- \
+			"$FRAME" serve fd '{fd}'
+	done
+	spawn_co vm1 vn open-exec vm1 link lower address 52:54:00:00:00:11 \
+		args none -- "$FRAME" serve fd '{fd}'
+	spawn_co vm3 vn open-exec vm3 link br0 address 52:54:00:00:00:13 \
+		args none -- "$FRAME" serve fd '{fd}'
+	for dev in vm0 vm1 vm2 vm3; do
+		says "$dev" name "$dev"
+		is_up "$dev" yes
+	done
+	# An unquiet host sends its first frames within a second of "up".
+	sleep 2
+	for dev in vm0 vm1 vm2 vm3; do
+		says "$dev" "send 52:54:00:00:00:1${dev#vm} $ALL first" ok
+	done
+	# Nor is there a word when they go.
+	for dev in vm0 vm1 vm2 vm3; do
+		kill -9 "$(bg_pid "$dev")"
+	done
+	for dev in vm0 vm1 vm2 vm3; do
+		wait_gone "$NS" "$dev"
+	done
+	[ "$(fact br0 address)" = "$bridge_mac" ]
+	mark lower "$END"
+	mark port0 "$END"
+	[ "$(sources wire)" = "$BEGIN
+52:54:00:00:00:10
+52:54:00:00:00:11
+$END" ]
+	[ "$(sources peer)" = "$BEGIN
+52:54:00:00:00:12
+52:54:00:00:00:13
+$END" ]
+}
+
+@test "hygiene: a tap's address does not become the bridge's" {
+	local mac
+
+	bridge_new "$NS" br0
+	mac=$(fact br0 address)
+	# As low as a guest's can be.
+	spawn_co g vn open-exec vm0 link br0 address 00:00:00:00:00:01 args none -- \
+		"$PROBE" hold
+	ask g again >/dev/null
+	[ "$(fact br0 address)" = "$mac" ]
+	[ "$(fact vm0 address)" = fe:00:00:00:00:01 ]
+}
+
+@test "hygiene: the guest hears its neighbours' multicast" {
+	local mode to
+
+	# A lower device for each: passthru takes it whole.
+	for mode in private vepa bridge passthru; do
+		lower_new "$NS" "l-$mode" "w-$mode"
+		frame_on "w-$mode" "$NS" "w-$mode"
+		spawn_co "$mode" vn open-exec "m-$mode" link "l-$mode" \
+			mode "$mode" args none -- "$FRAME" serve fd '{fd}'
+		says "$mode" name "m-$mode"
+	done
+	bridge_new "$NS" br0 port0 w-tap
+	frame_on w-tap "$NS" w-tap
+	spawn_co tap vn open-exec m-tap link br0 args none -- \
+		"$FRAME" serve fd '{fd}'
+	says tap name m-tap
+	for mode in private vepa bridge passthru tap; do
+		# A solicitation for an address of the guest's own choice, all
+		# nodes, mDNS.
+		for to in 33:33:ff:12:34:56 33:33:00:00:00:01 01:00:5e:00:00:fb; do
+			says "w-$mode" "send $STATION $to $to" ok
+			says "$mode" "expect $to 2000" "src $STATION dst $to"
+		done
+	done
+}
