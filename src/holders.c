@@ -112,6 +112,13 @@ static int keep(struct holders *h, const struct holder *holder)
 	return 0;
 }
 
+/* The next entry, or NULL with errno 0 at the end. */
+static struct dirent *next_entry(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
 static int look_into(struct holders *h, pid_t pid, int proc)
 {
 	auto_dir DIR *dir = NULL;
@@ -132,7 +139,7 @@ static int look_into(struct holders *h, pid_t pid, int proc)
 			return 0;
 		return fail_errno(err, NULL, "cannot look for holders in /proc");
 	}
-	while ((entry = readdir(dir)) != NULL) {
+	while ((entry = next_entry(dir)) != NULL) {
 		struct holder holder = { .pid = pid };
 		uint64_t fd;
 
@@ -144,6 +151,8 @@ static int look_into(struct holders *h, pid_t pid, int proc)
 		if (keep(h, &holder) < 0)
 			return fail_code();
 	}
+	if (errno && errno != ENOENT && errno != ESRCH)
+		return fail_sys("cannot look for holders in /proc");
 	return 0;
 }
 
@@ -168,7 +177,7 @@ int holders_walk(struct holders *h)
 	dir = opendir("/proc");
 	if (!dir)
 		return fail_sys("cannot look for holders in /proc");
-	while ((entry = readdir(dir)) != NULL) {
+	while ((entry = next_entry(dir)) != NULL) {
 		auto_close int proc = -1;
 		uint64_t pid;
 
@@ -178,6 +187,8 @@ int holders_walk(struct holders *h)
 		if (proc >= 0 && look_into(h, (pid_t)pid, proc) < 0)
 			return fail_code();
 	}
+	if (errno)
+		return fail_sys("cannot look for holders in /proc");
 	if (h->n)
 		qsort(h->list, h->n, sizeof(*h->list), compare);
 	h->walked = true;
