@@ -533,7 +533,7 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 int dev_explain_make(struct nl *nl, const struct dev_plan *plan)
 {
 	if (fail_errnum() == EEXIST) {
-		struct dev dev;
+		struct dev dev = { .kind = NULL };
 		int code = fail_code();
 
 		/* The record stays: a failed look only leaves the hint out. */

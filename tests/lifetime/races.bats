@@ -2,147 +2,190 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # serial
 #
-# Many at one moment: of two that want the same thing exactly one gets it, and
+# Many at one moment: of those that want the same thing exactly one gets it, and
 # killing at any time leaves nothing.
+#
+# LONG=1: 1000 tries of each pair, and a minute of killing.
 
 load ../lib/common
+load ../lib/refused
 load ../lib/device
+load ../lib/lifetime
 
 setup() {
 	common_setup
 	cases_net
+	lower_new "$NS" lower2 wire2
+	settled lower wire br0 lower2
+	before=$(vt_links)
 	OUT=$BATS_TEST_TMPDIR/race
 	mkdir "$OUT"
 }
 
-# race N CMD... - N times CMD at once, with {} as the number; afterwards
-# $OUT/I.status, $OUT/I.err
-race() {
-	local n=$1
-
-	shift
-	in_ns "$NS" bash -c '
-		out=$1 n=$2
-		shift 2
-		for ((i = 0; i < n; i++)); do
-			(
-				"${@//\{\}/$i}" >"$out/$i.out" 2>"$out/$i.err" </dev/null
-				echo $? >"$out/$i.status"
-			) &
-		done
-		wait' race "$OUT" "$n" "$@"
+links_as_before() {
+	[[ $(vt_links) == "$before" ]]
 }
 
-# of STATUS - how many ended with it
-of() {
+# at_once N CMD... - see tests/tools/at-once
+at_once() {
+	in_ns "$NS" "$VT_ROOT/tests/tools/at-once" "$OUT" "$@"
+}
+
+# ended STATUS - how many ended with it
+ended() {
 	cat "$OUT"/*.status | grep -cx "$1" || :
 }
 
-@test "races: 64 creates of one name, one wins" {
-	local i line="vnetctl: cannot create macvtap vm0 on lower: File exists: choose another name, or 'vnetctl destroy vm0'"
+# all_say PATTERN - who failed has said exactly one such line
+all_say() {
+	local f
 
-	race 64 "$VNETCTL" create vm0 link lower
-	[[ $(of 0) == 1 && $(of 2) == 63 ]]
-	for i in "$OUT"/*.err; do
-		[[ ! -s $i || $(cat "$i") == "$line" ]] || fail "$i: $(cat "$i")"
+	for f in "$OUT"/*.status; do
+		[[ $(<"$f") == 0 ]] || [[ $(<"${f%.status}.err") =~ ^"vnetctl: "$1$ ]] ||
+			fail "$f: $(<"${f%.status}.err")" "not: $1" || return
 	done
-	[[ $(ip -n "$NS" -o link show type macvtap | wc -l) == 1 ]]
+}
+
+# --- many -----------------------------------------------------------------------
+
+@test "races: 64 creates of one name, one wins" {
+	local why="File exists: choose another name, or 'vnetctl destroy vm0'"
+
+	at_once 64 "$VNETCTL" create vm0 link lower
+	[[ $(ended 0) == 1 && $(ended 2) == 63 ]]
+	all_say "cannot create macvtap vm0 on lower: $why"
+	vn destroy vm0
+	at_once 64 "$VNETCTL" create vm0 link br0
+	[[ $(ended 0) == 1 && $(ended 2) == 63 ]]
+	all_say "cannot create tap vm0: $why"
+	vn destroy vm0
+	# The kinds against each other.
+	# shellcheck disable=SC2016
+	at_once 64 bash -c 'link=(lower br0); exec "$0" create vm0 link "${link[{} % 2]}"' \
+		"$VNETCTL"
+	[[ $(ended 0) == 1 && $(ended 2) == 63 ]]
+	all_say "cannot create (macvtap vm0 on lower|tap vm0): $why"
+	[[ $(vn -j list | jq length) == 1 ]]
+	vn destroy vm0
+	wait_until 2 links_as_before
 }
 
 @test "races: 64 creates of vm%d, 64 names" {
-	race 64 "$VNETCTL" create vm%d link lower
-	[[ $(of 0) == 64 ]]
-	[[ $(cat "$OUT"/*.out | sort -u | wc -l) == 64 ]]
-	[[ $(ip -n "$NS" -o link show type macvtap | wc -l) == 64 ]]
+	local link
+
+	for link in lower br0; do
+		at_once 64 "$VNETCTL" create vm%d link "$link"
+		[[ $(ended 0) == 64 ]]
+		[[ $(cat "$OUT"/*.out | sort -u | wc -l) == 64 ]]
+		[[ $(cat "$OUT"/*.out | sort) == "$(vn -j list | jq -r '.[].ifname' | sort)" ]]
+		[[ $(vn -j list | jq '[.[].address] | unique | length') == 64 ]]
+		vn destroy all
+	done
+	wait_until 2 links_as_before
 }
 
-# marks - the ids of lifelines; the kernel gives a namespace one for itself, too
-marks() {
-	nsids 2>/dev/null | awk '$2 >= 1442840576 && $2 <= 1459617791'
+@test "races: 32 open-execs of vm%d, 32 names" {
+	local life
+
+	for life in fd watched; do
+		# All hold theirs until the last one has one.
+		# shellcheck disable=SC2016
+		at_once 32 "$VNETCTL" open-exec vm%d link lower lifetime $life args none -- sh -c '
+			echo "$VNETCTL_DEV"
+			while [ "$(cat "$1"/*.out | wc -l)" -lt 32 ]; do sleep 0.05; done' - "$OUT"
+		[[ $(ended 0) == 32 ]] || fail "$(cat "$OUT"/*.err)"
+		[[ $(cat "$OUT"/*.out | sort -u | wc -l) == 32 ]]
+		wait_until 5 links_as_before
+		wait_until 5 no_marks
+	done
 }
 
-# winners NAME - the race's COMMAND prints "got" and holds the device a moment
-winners() {
-	cat "$OUT"/*.out | grep -cx got || :
+# --- two for one ----------------------------------------------------------------
+
+# duel LINE PREPARE A B - see tests/tools/duel; for vm0
+duel() {
+	local tries=100
+
+	[[ ! ${LONG-} ]] || tries=1000
+	run_cmd in_ns "$NS" "$VT_ROOT/tests/tools/duel" "$OUT" "$tries" "$1" "$2" vm0 "$3" "$4"
+	assert_err ""
+	assert_status 0
+	# shellcheck disable=SC2154
+	echo "# $tries duels for vm0, won $output: '$3' and '$4'" >&3
 }
 
-@test "races: two open-execs of one device, exactly one wins" {
-	local i n=100 held="vnetctl: cannot open vm0: Device or resource busy: it is held by "
+held="cannot open vm0: Device or resource busy: it is held by HOLDER: 'share' opens it all the same"
+taken='cannot create (macvtap vm0 on lower|vm0): File exists: .*'
 
-	[[ -z ${LONG-} ]] || n=1000
+@test "races: two open-execs of one macvtap, exactly one wins" {
 	vn create vm0 link lower
-	for ((i = 0; i < n; i++)); do
-		race 2 "$VNETCTL" open-exec vm0 lifetime persistent args none -- \
-			sh -c 'echo got; sleep 0.05'
-		[[ $(winners) == 1 && $(of 0) == 1 && $(of 125) == 1 ]] ||
-			fail "try $i: $(winners) winners: $(cat "$OUT"/*.err)" || return
-		[[ $(cat "$OUT"/*.err) == "$held"* ]] || fail "try $i: $(cat "$OUT"/*.err)"
-	done
+	duel "$held" true 'lifetime persistent' 'lifetime persistent'
+	vn destroy vm0
+	# It goes with the winner each time.
+	# shellcheck disable=SC2016
+	duel "$held" 'while [[ -e /sys/class/net/vm0 ]]; do :; done
+		"$VNETCTL" create vm0 link lower' '' 'lifetime persistent'
+	wait_until 5 links_as_before
+	wait_until 5 no_marks
 }
 
-@test "races: two lifetime fd starts of one new name, exactly one wins" {
-	local i n=25
-
-	[[ -z ${LONG-} ]] || n=200
-	for ((i = 0; i < n; i++)); do
-		race 2 "$VNETCTL" open-exec vm0 link lower lifetime fd args none -- \
-			sh -c 'echo got; sleep 0.1'
-		[[ $(winners) == 1 && $(of 0) == 1 && $(of 125) == 1 ]] ||
-			fail "try $i: $(winners) winners: $(cat "$OUT"/*.err)" || return
-	done
+@test "races: two open-execs of one tap, exactly one wins" {
+	vn create vm0 link br0
+	duel "$held" true 'lifetime persistent' 'lifetime persistent'
 }
 
-@test "races: fd and watched, one name, exactly one wins" {
-	local i n=25
+@test "races: two open-execs of one macvtap that others made, exactly one wins" {
+	ip -n "$NS" link add link lower name vm0 type macvtap mode bridge
+	duel "$held" true '' 'lifetime persistent'
+}
 
-	[[ -z ${LONG-} ]] || n=200
-	for ((i = 0; i < n; i++)); do
-		# shellcheck disable=SC2016 # for the bash that is COMMAND of the race
-		race 2 bash -c 'words=("" "lifetime fd")
-			exec "$0" open-exec vm0 link lower ${words[{}]} args none -- \
-				sh -c "echo got; sleep 0.1"' "$VNETCTL"
-		[[ $(winners) == 1 && $(of 0) == 1 && $(of 125) == 1 ]] ||
-			fail "try $i: $(winners) winners: $(cat "$OUT"/*.err)" || return
-	done
+@test "races: two starts of one new name with lifetime fd, exactly one wins" {
+	duel "$taken" true 'link lower lifetime fd' 'link lower lifetime fd'
+	wait_until 5 links_as_before
+	wait_until 5 no_marks
+}
+
+@test "races: lifetime fd and watched, one new name, exactly one wins" {
+	duel "$taken" true 'link lower lifetime fd' 'link lower'
+	wait_until 5 links_as_before
+	wait_until 5 no_marks
+}
+
+@test "races: two starts of one new name, watched, exactly one wins" {
+	duel "$taken" true 'link lower' 'link lower'
+	wait_until 5 links_as_before
+	wait_until 5 no_marks
+}
+
+# --- killing --------------------------------------------------------------------
+
+# The nodes of macvtaps in /dev.
+nodes() {
+	find /dev -maxdepth 1 -name 'tap*' | sort
+}
+
+# Orphans stay until somebody comes: an open-exec that was killed before it had
+# a watcher leaves one.
+only_orphans_left() {
+	[[ -z $(strangers) ]] && no_marks &&
+		[[ $(vn list | wc -l) == "$(vn list orphaned | wc -l)" ]]
 }
 
 @test "races: 64 VMs started and killed at random: none loses its device, nothing is left" {
-	local seconds=8 lost
+	local seconds=8 nodes
 
-	[[ -z ${LONG-} ]] || seconds=60
-	# Each of 16 lanes starts VM after VM under a few names that others use, too.
-	# The VM asks its descriptor again and again which device it is.
-	# shellcheck disable=SC2016
-	in_ns "$NS" bash -c '
-		vnetctl=$1 frame=$2 out=$3 end=$((SECONDS + $4))
-		lane() {
-			local words=("" "lifetime fd" "queues 2") pid
-			while ((SECONDS < end)); do
-				# shellcheck disable=SC2086
-				"$vnetctl" -q open-exec "vm$((RANDOM % 24))" link lower \
-					${words[RANDOM % 3]} args none -- sh -c "
-					while :; do
-						echo name | $frame serve fd {fd} || echo lost \$?
-						sleep 0.05
-					done" >>"$out/lane$1.out" 2>>"$out/lane$1.err" </dev/null &
-				pid=$!
-				sleep "0.$((RANDOM % 30 + 1))"
-				kill -9 "$pid" 2>/dev/null
-				wait "$pid" 2>/dev/null
-			done
-		}
-		for ((i = 0; i < 16; i++)); do
-			lane "$i" &
-		done
-		wait' race "$VNETCTL" "$FRAME" "$OUT" "$seconds"
-	lost=$(cat "$OUT"/lane*.out | grep -cE '^(lost|error)' || :)
-	echo "# $(cat "$OUT"/lane*.out | grep -c '^vm') looks at a living device, $lost lost" >&3
-	[[ $lost == 0 ]] || fail "$(cat "$OUT"/lane*.out | grep -E -m 5 '^(lost|error)')"
-	[[ $(cat "$OUT"/lane*.out | grep -c '^vm') -gt 50 ]]
-	# Only clear refusals: the name or device is another VM's.
-	! grep -vE '^vnetctl: cannot (create|open) .*(File exists|Device or resource busy)|^(Killed|Terminated)' \
-		"$OUT"/lane*.err || fail "other failures"
-	wait_until 10 eval '[[ -z $(strangers) && -z $(marks) ]]'
-	run_vn list
-	assert_out ""
+	[[ ! ${LONG-} ]] || seconds=60
+	nodes=$(nodes)
+	run_cmd in_ns "$NS" "$VT_ROOT/tests/tools/mayhem" "$OUT" "$seconds" 64
+	[[ ! -e $OUT/lost ]] || fail "$(cat "$OUT/lost")"
+	assert_err ""
+	assert_status 0
+	wait_until 10 only_orphans_left
+	# shellcheck disable=SC2154
+	echo "# $output; $(vn list orphaned | wc -l) orphans then, for somebody's watcher" >&3
+	vn open-exec last link lower2 args none -- true
+	wait_until 10 links_as_before
+	wait_until 5 no_marks
+	[[ $(nodes) == "$nodes" ]]
+	[[ -z $(strangers) ]]
 }
