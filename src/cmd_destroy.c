@@ -61,6 +61,11 @@ static int refuse_held(struct destroy *d, const struct dev *dev)
 	const struct holder *holder;
 	int held = lifeline_held(d->home, &d->seen, dev, &holder);
 
+	if (held < 0 && (fail_errnum() == ENOENT || fail_errnum() == ENODEV)) {
+		/* It has gone meanwhile, which the removal will tell, if that matters. */
+		fail_clear();
+		return 0;
+	}
 	if (held < 0)
 		return fail_hint("'force' removes %s without looking who holds it", dev->name);
 	if (held == 0)

@@ -537,10 +537,10 @@ int dev_explain_make(struct nl *nl, const struct dev_plan *plan)
 		int code = fail_code();
 
 		/* The record stays: a failed look only leaves the hint out. */
-		if (dev_get(nl, -1, plan->name, &dev) == 0 && dev.kind)
-			fail_hint("choose another name, or 'vnetctl destroy %s'", plan->name);
-		else
-			fail_hint("choose another name");
+		if (dev_get(nl, -1, plan->name, &dev) == 0)
+			dev.kind ? fail_hint("choose another name, or 'vnetctl destroy %s'",
+					     plan->name) :
+				   fail_hint("choose another name");
 		return code;
 	}
 	return plan->kind->explain(nl, plan);

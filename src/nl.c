@@ -451,6 +451,10 @@ int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg)
 {
 	struct nsid_walk walk = { cb, arg };
 
+	/* The kernel (6.18) ends this dump with the first buffer, which is 3.7 KiB, or 134
+	 * ids, until it has seen how large ours is: so let it see that first. */
+	if (nl_nsid_alive(nl, 0) < 0)
+		return fail_code();
 	nsid_msg(nl, RTM_GETNSID, 0);
 	return nl_dump(nl, walk_nsid, NULL, &walk, "cannot list namespace ids");
 }

@@ -106,7 +106,7 @@ bool nl_nsid_gone(int errnum);
 int nl_nsid_get(struct nl *nl, int nsfd, int32_t *nsid);
 
 /* Calls cb for the id of every namespace that the socket's namespace has one
- * for. Returns 0 or a recorded failure. */
+ * for; of more than some 1,100 a kernel may leave out the rest. Returns 0 or a recorded failure. */
 int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg);
 
 /* Opens a socket that hears only the death (RTM_DELNSID) of one id, by a socket

@@ -124,7 +124,7 @@ taken='cannot create (macvtap vm0 on lower|vm0): File exists: .*'
 	# It goes with the winner each time.
 	# shellcheck disable=SC2016
 	duel "$held" 'while [[ -e /sys/class/net/vm0 ]]; do :; done
-		"$VNETCTL" create vm0 link lower' '' 'lifetime persistent'
+		"$VNETCTL" create vm0 link lower' '' 'lifetime watched'
 	wait_until 5 links_as_before
 	wait_until 5 no_marks
 }

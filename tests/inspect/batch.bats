@@ -1,0 +1,388 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# -batch: one command a line, failures that name the line, and the status of
+# the whole.
+
+# shellcheck disable=SC2154 # common.bash sets stderr and the vt_ ones
+
+load ../lib/common
+load ../lib/refused
+load inspect
+
+setup() {
+	common_setup
+	lower_new "$NS"
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# batch FILE-TEXT OPTIONS... - writes the file "b" and runs it
+batch() {
+	printf '%s' "$1" >b
+	run_batch "${@:2}"
+}
+
+# run_batch OPTIONS... - runs "b"; one that hangs is a failure, not the end of all
+run_batch() {
+	run_cmd in_ns "$NS" timeout 300 "$VNETCTL" "$@" -batch b
+}
+
+# --- the language -----------------------------------------------------------------
+
+@test "batch: comments, quotes, continuation lines" {
+	batch '# two of them
+
+create vm0 link lower	# with a comment
+  create "vm1" \
+	link '\''lower'\'' \
+	mode "bri"dge
+	# and this is none: create vm2 link lower
+create a#b link lower
+create \#c type tap # not \
+create '\''"d"'\'' type tap
+create ee\
+ee type tap
+mode vm1'
+	assert_status 0
+	assert_err ""
+	assert_out "bridge"
+	shows '"d" #c a#b eeee vm0 vm1'
+}
+
+@test "batch: other names of the option, and standard input" {
+	local word
+
+	echo "create vm0 link lower" >b
+	for word in -b -batch --b --batch; do
+		run_vn "$word" b
+		assert_status 0
+		assert_out ""
+		assert_err ""
+		run_vn "$word" - < <(echo "destroy vm0")
+		assert_status 0
+		assert_out ""
+		assert_err ""
+		shows ""
+	done
+	# A pipe is read as it comes: each line is done before the next is there.
+	spawn_co in vn -batch -
+	say in "create vm0 link lower"
+	wait_there "$NS" vm0
+	say in "mode vm0"
+	wait_text in.out '^vepa$'
+	say in "destroy vm0"
+	wait_gone "$NS" vm0
+	co_eof in
+	bg_end in
+	[ "$status" = 0 ]
+}
+
+@test "batch: nothing to do" {
+	: >b
+	run_batch
+	assert_status 0
+	assert_out ""
+	assert_err ""
+	printf '\n# nothing\n  \\\n\n' >b
+	run_batch
+	assert_status 0
+	assert_err ""
+	run_vn -batch - </dev/null
+	assert_status 0
+}
+
+@test "batch: every command, with the options of the whole" {
+	batch 'add vm0 link lower mode private
+show vm0
+create t%d type tap
+mode vm0 bridge
+list type tap
+del t0
+mode help
+ls vm0 t0' -j -force
+	assert_status 2
+	assert_err "vnetctl: b:8: cannot find t0: No such device"
+	# Each command's answer is what it would be by itself.
+	[[ $(grep '^\[' "$vt_out" | jq -c 'map([.ifname, .mode, .made] | map(select(. != null)))') == \
+		'[["vm0"]]
+[["vm0","private",true]]
+[["t0"]]
+[["t0",true]]
+[["vm0","bridge",true]]' ]] || fail "$output"
+	[[ $(grep -v '^\[' "$vt_out") == "$(vn help mode)" ]] || fail "$output"
+}
+
+@test "batch: CRLF" {
+	batch $'# made elsewhere\r\ncreate vm0 link lower\r\n\r\ncreate vm1 \\\r\n\tlink lower\r\n'
+	assert_status 0
+	assert_err ""
+	shows "vm0 vm1"
+}
+
+@test "batch: the last line needs no newline, and must not end in a backslash" {
+	batch 'create vm0 link lower'
+	assert_status 0
+	shows "vm0"
+	batch $'destroy vm0\ncreate vm1 link lower \\'
+	assert_status 1
+	assert_err "vnetctl: b:2: the last line ends in a backslash"
+	shows ""
+}
+
+# --- failures ---------------------------------------------------------------------
+
+@test "batch: the first failure ends it, unless forced" {
+	local text='create vm0 link lower
+
+create vm1 link \
+	nope
+frob
+create vm2 link lower
+'
+
+	batch "$text"
+	assert_status 2
+	assert_out ""
+	assert_err "vnetctl: b:3: cannot find nope: No such device: 'ip link' shows which devices there are"
+	shows "vm0"
+	vn destroy vm0
+	batch "$text" -force
+	assert_status 2
+	assert_err "vnetctl: b:3: cannot find nope: No such device: 'ip link' shows which devices there are
+vnetctl: b:5: 'frob' is no command: try 'vnetctl help'"
+	shows "vm0 vm2"
+	vn destroy vm0 vm2
+	# From standard input, by another way of saying it.
+	run_vn -f -b - <<<"$text"
+	assert_status 2
+	assert_err "vnetctl: -:3: cannot find nope: No such device: 'ip link' shows which devices there are
+vnetctl: -:5: 'frob' is no command: try 'vnetctl help'"
+	shows "vm0 vm2"
+}
+
+@test "batch: lines that are no commands" {
+	printf '%s\n' \
+		"create" \
+		"create vm0 link" \
+		"create vm0 vm1 link lower" \
+		"list used unused" \
+		"-j list" \
+		"create vm0 link lower address 1:2" \
+		"" \
+		"'' ''" \
+		"create 'a b'" >b
+	printf 'create vm0 \0 link lower\n' >>b
+	echo "create vm1 'link lower" >>b
+	run_batch -force
+	# Only syntax was wrong.
+	assert_status 1
+	assert_out ""
+	assert_err "\
+vnetctl: b:1: create: which device? 'vnetctl create NAME ...'
+vnetctl: b:2: create: 'link' needs a value: link DEV
+vnetctl: b:3: create: one device at a time: what is 'vm1'?
+vnetctl: b:4: list: 'unused' does not go with 'used'
+vnetctl: b:5: '-j' is no command: try 'vnetctl help'
+vnetctl: b:6: address '1:2' is no Ethernet address: write it like 52:54:00:12:34:56
+vnetctl: b:8: '' is no command: try 'vnetctl help'
+vnetctl: b:9: 'a b' is no name for a device: it holds a blank
+vnetctl: b:10: a null byte is no part of a command
+vnetctl: b:11: a quote is not closed"
+	shows ""
+}
+
+@test "batch: the status is that of the worst line" {
+	batch $'frob\nlist nope\nfrob\n' -force
+	assert_status 2
+	[[ ${#stderr_lines[@]} == 3 ]]
+	batch $'frob\nfrob\n' -force
+	assert_status 1
+	batch $'frob\nlist nope\n'
+	assert_status 1
+	[[ ${#stderr_lines[@]} == 1 ]]
+	# What is no failure after all.
+	batch $'destroy nope if-exists\nlist\n'
+	assert_status 0
+}
+
+@test "batch: warnings name their line, too" {
+	batch $'\ncreate vm0 link lower mode source\n'
+	assert_status 0
+	assert_err "vnetctl: warning: b:2: vm0: mode source receives nothing until source addresses are added ('ip link set vm0 type macvtap macaddr add MAC')" ||
+		assert_err "vnetctl: b:2: warning: vm0: mode source receives nothing until source addresses are added ('ip link set vm0 type macvtap macaddr add MAC')"
+	batch $'\ncreate vm1 link lower mode source\n' -q
+	assert_status 0
+	assert_err ""
+}
+
+@test "batch: open-exec is refused, and the rest is done" {
+	batch $'create vm0 link lower\nopen-exec vm0 -- touch ran\ncreate vm1 link lower\n' -force
+	assert_status 1
+	assert_err "vnetctl: b:2: open-exec cannot be part of a batch: it becomes COMMAND"
+	[[ ! -e ran ]]
+	shows "vm0 vm1"
+}
+
+@test "batch: files that cannot be read" {
+	refused 2 "cannot open nope: No such file or directory" -batch nope
+	refused 2 "cannot open $PWD/no/pe: No such file or directory" -batch "$PWD/no/pe"
+	refused 2 ".:1: cannot read .: Is a directory" -batch . ||
+		refused 2 "cannot read .: Is a directory" -batch .
+	echo "create vm0 link lower" >b
+	refused 1 "-batch: the commands are in the file: what is 'list'?" -batch b list
+	refused 1 "'-batch' needs a value: FILE" -batch
+	shows ""
+	# It is the caller's file, whatever namespace the devices are in.
+	ns_new THERE
+	lower_new "$THERE"
+	run_vn -n "$THERE" -batch b
+	assert_status 0
+	shows ""
+	assert_there "$THERE" vm0
+}
+
+@test "batch: standard output is full" {
+	printf 'create vm0 link lower\nlist\ncreate vm1 link lower\n' >b
+	run_cmd in_full -batch b
+	assert_status 2
+	assert_err "vnetctl: b:2: cannot write to standard output: No space left on device"
+	shows "vm0"
+}
+
+in_full() {
+	in_ns "$NS" "$VNETCTL" "$@" >/dev/full
+}
+
+# --- many ------------------------------------------------------------------------------
+
+# long - 1000 creates and destroys, of which these ten are bad; the lines of
+# stderr that tell it go to "wanted"
+long() {
+	local i
+
+	hold held held link lower
+	vn create there link lower
+	awk -v why=wanted '
+	function bad(line, what) { print line; print "vnetctl: b:" NR0 ": " what > why }
+	BEGIN {
+		for (NR0 = 1; NR0 <= 1000; NR0++) {
+			n = int((NR0 - 1) / 2)
+			if (NR0 == 1) bad("frob vm" n, "\047frob\047 is no command: try \047vnetctl help\047")
+			else if (NR0 == 102) bad("destroy nope", "cannot find nope: No such device")
+			else if (NR0 == 205) bad("create vm" n " link nope", "cannot find nope: No such device: \047ip link\047 shows which devices there are")
+			else if (NR0 == 333) bad("create there link lower", "cannot create macvtap there on lower: File exists: choose another name, or \047vnetctl destroy there\047")
+			else if (NR0 == 334) bad("destroy lower", "lower is no macvtap and no tap, but a veth: vnetctl leaves it alone")
+			else if (NR0 == 500) bad("destroy held", "cannot remove held: Device or resource busy: it is held by probe (pid PID): \047force\047 removes it all the same, and its guest loses the network")
+			else if (NR0 == 601) bad("create vm" n " link lower mode sideways", "mode \047sideways\047 is not known: one of private, vepa, bridge, passthru, source")
+			else if (NR0 == 777) bad("create lo type tap", "cannot create tap lo: File exists: choose another name")
+			else if (NR0 == 900) bad("destroy", "destroy: which device? \047vnetctl destroy NAME\047")
+			else if (NR0 == 1000) bad("create vm1 link lower x", "create: one device at a time: what is \047x\047?")
+			# Two are made, then the first of them goes.
+			else if (NR0 % 4 == 0) print "destroy vm" n - 1 "a if-exists"
+			else if (NR0 % 4 == 1) print "create vm" n "a link lower"
+			else if (NR0 % 4 == 2) print "create vm" n "b link lower mode bridge"
+			else print "create vm" n "c type tap"
+		}
+	}' >b
+	sed -i "s/(pid PID)/(pid $(bg_pid held))/" wanted
+	(($(wc -l <b) == 1000 && $(wc -l <wanted) == 10))
+}
+
+@test "batch: a thousand lines, ten of them bad" {
+	local got
+
+	long
+	run_batch -force
+	assert_status 2
+	assert_out ""
+	diff wanted "$vt_err"
+	# What the other lines say, done by hand.
+	awk '/^create (vm|there)/ && !/nope|sideways|x$/ { s[$2] = 1 }
+		/^destroy vm/ { delete s[$2] } END { for (d in s) print d; print "held\nthere" }' b |
+		LC_ALL=C sort -u >names
+	vn -j list | jq -r '.[].ifname' | LC_ALL=C sort | diff names -
+	(($(wc -l <names) > 500))
+	# And the end of them: only syntax is wrong in the rest.
+	{
+		grep -v -e held -e there names | sed 's/^/destroy /'
+		echo "destroy --all"
+	} >b
+	sed -i 's/^vnetctl.*//' wanted
+	run_batch -force
+	assert_status 1
+	assert_err "vnetctl: b:$(wc -l <b): destroy: options such as '--all' go before the command"
+	shows "held there"
+}
+
+# --- how ----------------------------------------------------------------------------------
+
+@test "batch: one netlink socket for the run" {
+	local i
+
+	for ((i = 0; i < 50; i++)); do
+		echo "create vm$i link lower"
+	done >b
+	printf '%s\n' "mode vm0 bridge" "mode vm0" "list vm1" "destroy nope" "destroy lower" >>b
+	straced trace socket,setns,unshare -force -batch b >/dev/null 2>&1 || :
+	# A list asks for names while it is still reading: it has one more.
+	(($(grep -c 'socket(AF_NETLINK' trace) <= 2)) || fail "$(<trace)"
+	sed -i '/^list/d' b
+	vn destroy all
+	straced trace socket -force -batch b >/dev/null 2>&1 || :
+	count 1 'socket\(AF_NETLINK' trace
+}
+
+# --- progress --------------------------------------------------------------------------
+
+# slowly N - N creates that take 50 ms each, in "b"
+slowly() {
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		echo "create vm$i type tap"
+	done >b
+}
+
+# in_script ARGS... - vnetctl ARGS on a terminal of its own, each tap taking
+# its time; what the terminal got is in the file "typescript"
+in_script() {
+	local cmd
+
+	cmd=$(printf '%q ' strace -f -qq -o /dev/null -e trace=ioctl \
+		-e inject=ioctl:delay_exit=10000 "$VNETCTL" "$@")
+	in_ns "$NS" script -qec "$cmd" typescript </dev/null >/dev/null
+}
+
+@test "batch: progress on a terminal, when it takes longer than a second" {
+	slowly 30
+	in_script -batch b
+	# Counted, up to the whole, and wiped at the end.
+	grep -qE $'\r[^\r]* [1-9][0-9]?/30\x1b\\[K' typescript || fail "$(cat -v typescript)"
+	[[ $(sed 1d typescript | sed '$d' | tr -d '\n' | tail -c 4) == $'\r\x1b[K' ]] ||
+		fail "$(cat -v typescript)"
+	json "$NS" 'length == 30'
+	# With -q, or when it is soon done, nothing.
+	vn destroy all
+	in_script -q -batch b
+	! grep -q '/30' typescript || fail "$(cat -v typescript)"
+	vn destroy all
+	in_ns "$NS" script -qec "$VNETCTL -batch b" typescript </dev/null >/dev/null
+	! grep -q '/30' typescript || fail "$(cat -v typescript)"
+}
+
+@test "batch: a failure on a terminal stands on a line of its own" {
+	slowly 30
+	echo frob >>b
+	in_script -batch b || :
+	grep -qE $'(^|\r\x1b\\[K)vnetctl: b:31: '"'frob' is no command: try 'vnetctl help'"$'\r$' \
+		typescript || fail "$(cat -v typescript)"
+}
+
+@test "batch: no progress where there is no terminal" {
+	slowly 30
+	run_cmd in_ns "$NS" strace -f -qq -o /dev/null -e trace=ioctl \
+		-e inject=ioctl:delay_exit=10000 "$VNETCTL" -batch b
+	assert_status 0
+	assert_out ""
+	assert_err ""
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The forms in which COMMAND is told of its devices: appended arguments,
+# placeholders, the environment, and numbers that are pinned. The texts are exact,
+# and QEMU itself takes each of the appended ones.
+
+load ../lib/common
+load ../lib/device
+load ../lib/refused
+load vmm
+load rows
+
+setup() {
+	common_setup
+	lower_new "$NS"
+	bridge_new "$NS" br0 port0 far
+}
+
+row_is_appended() {
+	probed "${WORDS[@]}" -- -m 256 'x y' &&
+		assert_err "" && got -m 256 'x y' "${ARGS[@]}" && no_more
+}
+
+# no_more - the probe had as many descriptors as the row tells of, of each device and
+# of vhost
+no_more() {
+	local word
+
+	[[ ${ARGS[*]} ]] || return 0
+	for word in a b vhost-net; do
+		[[ $(found --arg w "$word" '[.fds[] | select((.ifname // (.link |
+			sub(".*/"; ""))) == $w)] | length') == \
+			"$(grep -o "<$word>" <<<"${ARGS[*]}" | wc -l)" ]] ||
+			fail "$word: $(found .fds)" || return
+	done
+}
+
+@test "forms: the appended arguments of every row" {
+	each_row ROWS row_is_appended
+}
+
+@test "forms: the appended arguments of every row, with vhost" {
+	using vn_dev vhost
+	each_row VHOST_ROWS row_is_appended
+}
+
+@test "forms: vhost try, and netdev, without /dev/vhost-net" {
+	using vn_dev none
+	for WORDS in "vhost try" "args netdev" "args netdev vhost try"; do
+		# shellcheck disable=SC2086 # words
+		probed a link lower address "${MAC[1]}" $WORDS --
+		assert_err ""
+		got -netdev "tap,id=vnet0,fd=<a>" -device "${NIC}0,mac=${MAC[1]}"
+		all_gone a
+	done
+	probed a link lower queues 2 --
+	got -netdev "tap,id=vnet0,fds=<a>:<a>" \
+		-device "${NIC}0,mac=$(found -r '.env.VNETCTL_MAC'),mq=on,vectors=6"
+}
+
+@test "forms: vhost on without /dev/vhost-net" {
+	local line="cannot open /dev/vhost-net: No such file or directory: 'modprobe vhost_net', or 'vhost off'"
+
+	vn create old link lower mode bridge
+	vn create old-t link br0
+	untouched_cmd 125 "$line" vn_dev none open-exec a link lower vhost on -- true
+	untouched_cmd 125 "$line" vn_dev none open-exec a link br0 vhost on -- true
+	untouched_cmd 125 "$line" vn_dev none open-exec a link lower lifetime fd vhost on -- true
+	untouched_cmd 125 "$line" vn_dev none open-exec old vhost on args none -- true
+	untouched_cmd 125 "$line" vn_dev none open-exec old-t vhost on -- true
+	untouched_cmd 125 "$line" vn_dev none \
+		open-exec a link lower dev b link br0 queues 2 vhost on -- true
+	wait_until 5 nobody_left
+}
+
+# --- QEMU takes them ----------------------------------------------------------
+
+# QEMU has a back end for each descriptor, in its order, and NICs with these
+# MACs; a hub in the plain form only; and no complaint.
+row_starts() {
+	local name=qemu$((++starts)) line out want have
+
+	[[ ${ARGS[*]} ]] || return 0
+	out=$BATS_TEST_TMPDIR/$name.out
+	spawn_co "$name" vn open-exec "${WORDS[@]}" -- "${QEMU_STOPPED[@]}" -monitor stdio &&
+		started "$name" || return
+	line=$(tr '\0' ' ' <"/proc/$(bg_pid "$name")/cmdline")
+	say "$name" "info network"
+	say "$name" quit
+	bg_end "$name" 20 || return
+	want=$(told ' tap(,id=vnet[0-9])?,fds?=[0-9:]+' <<<"$line" | tr : '\n'
+		told 'mac(addr)?=[0-9a-f:]+' <<<"$line")
+	have=$(told 'type=tap,fd=[0-9]+' <"$out"; told 'macaddr=[0-9a-f:]+' <"$out")
+	((status == 0)) && [[ ! -s $BATS_TEST_TMPDIR/$name.err && $have && $have == "$want" ]] &&
+		[[ $(grep -c '^hub 0' "$out") == $([[ ${ARGS[0]} != -net ]]; echo $?) ]] ||
+		fail "status $status, not as in:" "$line" \
+			"$(cat "$out" "$BATS_TEST_TMPDIR/$name.err")"
+}
+
+@test "forms: QEMU starts with the arguments of every row" {
+	local starts=0
+
+	each_row ROWS row_starts
+}
