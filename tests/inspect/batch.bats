@@ -13,7 +13,7 @@ load inspect
 setup() {
 	common_setup
 	lower_new "$NS"
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 }
 
 # batch FILE-TEXT OPTIONS... - writes the file "b" and runs it
@@ -289,7 +289,6 @@ long() {
 }
 
 @test "batch: a thousand lines, ten of them bad" {
-	local got
 
 	long
 	run_batch -force

@@ -521,7 +521,7 @@ again() {
 
 	made vm0
 	# The caller's pipe is not kept open.
-	out=$(vn destroy vm0; echo done)
-	[ "$out" = done ]
+	out=$(vn destroy vm0; echo "done")
+	[ "$out" = "done" ]
 	wait_until 2 quiet_end
 }

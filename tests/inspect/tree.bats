@@ -10,6 +10,7 @@ load ../lib/common
 load ../lib/refused
 load inspect
 
+# shellcheck disable=SC2054 # the comma is of the text
 VMM=(qemu-system-x86_64 -machine q35,accel=tcg -m 64 -nodefaults -display none -S)
 
 setup_file() {
@@ -100,6 +101,7 @@ as_locale() {
 }
 
 @test "tree: a host, in UTF-8 and in ASCII" {
+	# shellcheck disable=SC2034 # read by name
 	local tree locale
 
 	host
@@ -252,7 +254,7 @@ lower
 	# JSON has none, whatever is asked for.
 	run_vn -c -j list
 	jq -e 'length == 2' <<<"$output"
-	! grep -q $'\x1b' "$vt_out"
+	run ! grep -q $'\x1b' "$vt_out"
 }
 
 @test "colours: the text is the same without them" {
@@ -409,7 +411,7 @@ ended() {
 	vn create fifteen-bytes-x link lower mode private address 52:54:00:00:00:03
 	plain=$(as_locale C.UTF-8 -t list)
 	[[ $plain == *'├─ é中 macvtap'* ]]
-	! grep -qE '.{81}' <<<"$plain"
+	run ! grep -qE '.{81}' <<<"$plain"
 	# Line by line what is meant, nothing wrapped, overwritten or cleared.
 	diff <(echo "$plain") <(screen "$VNETCTL" -c -t list)
 	diff <(echo "$plain") <(screen "$VNETCTL" -t list)

@@ -67,7 +67,7 @@ setup() {
 	fd=$(tr '\0' '\n' <"/proc/$BG_PID/environ" | sed -n 's/^VNETCTL_FD=//p')
 	[[ $fd =~ ^[0-9]+$ ]]
 	for pid in "${pids[@]}"; do
-		comm=sleep
+		comm="sleep"
 		[[ $pid != "$BG_PID" ]] || comm=bash
 		user "$pid" "$comm" "$(jq -nc "[8, $fd] | sort")"
 	done | jq -sc . >"$BATS_TEST_TMPDIR/wanted"
@@ -75,7 +75,7 @@ setup() {
 	run_vn list vm0
 	assert_status 0
 	[[ $output == *" users $(for pid in "${pids[@]}"; do
-		comm=sleep
+		comm="sleep"
 		[[ $pid != "$BG_PID" ]] || comm=bash
 		echo "$comm($pid)"
 	done | paste -sd,)" ]] || fail "$output"
@@ -112,6 +112,7 @@ setup() {
 }
 
 @test "users: one name of taps in two namespaces" {
+	# shellcheck disable=SC2034 # ns_new sets it
 	local here there
 
 	ns_new THERE

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Set here for functions of the other file, and read by their names:
+# shellcheck disable=SC2034,SC2004
 # shellcheck shell=bash
 #
 # For tests that hit vnetctl at each of its system calls: `load ../lib/sweep`

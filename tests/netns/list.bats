@@ -352,22 +352,22 @@ is_down() {
 	assert_err ""
 	LC_ALL=C sort "$vt_out" >"$BATS_TEST_TMPDIR/sorted"
 	LC_ALL=C sort >"$BATS_TEST_TMPDIR/wanted" <<-'EOF'
-		\x01            DOWN           macvtap lower           vepa     52:54:00:00:00:09
-		across0         DOWN           macvtap there           bridge   52:54:00:00:00:41
-		fifteen-bytes-x DOWN           macvtap lower           vepa     52:54:00:00:00:06
-		ipm0            DOWN           macvtap lower           vepa     52:54:00:00:00:04
-		ipt0            DOWN           tap     -               -        02:00:00:00:00:21
-		ipt1            DOWN           tap     -               -        52:00:00:00:00:22
-		ipt2            DOWN           tap     br0             bridge   02:00:00:00:00:23
-		onbr0           DOWN           macvtap br0             bridge   52:54:00:00:00:05
-		pt0             DOWN           macvtap solo            passthru 52:54:00:00:00:07
-		src0            DOWN           macvtap lower           source   52:54:00:00:00:03
-		t0              DOWN           tap     br0             private  fe:54:00:00:00:11
-		t1              DOWN           tap     -               -        fe:54:00:00:00:12
-		t2              DOWN           tap     br0             bridge   fe:54:00:00:00:13
-		vm0             UP             macvtap lower           bridge   52:54:00:00:00:01
-		vm1             DOWN           macvtap lower           private  52:54:00:00:00:02
-		é               DOWN           macvtap lower           vepa     52:54:00:00:00:08
+		\x01            DOWN           macvtap lower         vepa     52:54:00:00:00:09
+		across0         DOWN           macvtap there         bridge   52:54:00:00:00:41
+		fifteen-bytes-x DOWN           macvtap lower         vepa     52:54:00:00:00:06
+		ipm0            DOWN           macvtap lower         vepa     52:54:00:00:00:04
+		ipt0            DOWN           tap     -             -        02:00:00:00:00:21
+		ipt1            DOWN           tap     -             -        52:00:00:00:00:22
+		ipt2            DOWN           tap     br0           bridge   02:00:00:00:00:23
+		onbr0           DOWN           macvtap br0           bridge   52:54:00:00:00:05
+		pt0             DOWN           macvtap solo          passthru 52:54:00:00:00:07
+		src0            DOWN           macvtap lower         source   52:54:00:00:00:03
+		t0              DOWN           tap     br0           private  fe:54:00:00:00:11
+		t1              DOWN           tap     -             -        fe:54:00:00:00:12
+		t2              DOWN           tap     br0           bridge   fe:54:00:00:00:13
+		vm0             UP             macvtap lower         bridge   52:54:00:00:00:01
+		vm1             DOWN           macvtap lower         private  52:54:00:00:00:02
+		é               DOWN           macvtap lower         vepa     52:54:00:00:00:08
 	EOF
 	diff "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/sorted"
 }

@@ -1,0 +1,578 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Set here for functions of the other file, and read by their names:
+# shellcheck disable=SC2034,SC2004
+#
+# Every single system call fails, one at a time. The tables it prints:
+#
+#   points     how many of how many calls were made to fail
+#   refused    a non-zero exit (125 of open-exec), one line on stderr that begins with
+#              "vnetctl: ", and everything is as it was before
+#   survived   success, and all that was asked for: only the calls named in
+#              survivable() may do that
+#   done       mode, destroy: the kernel has done it, but its answer was lost: refused as
+#              above, yet the change stands
+#   orphan     the watcher could not remove its device, but `list orphaned` shows it
+#   wrong      anything else
+#   unhurt     how the command ends when no call fails
+#
+# Which errors, see errors(): without LONG=1 one for each call, another one at the
+# next call of the same name; and always EINTR where a real kernel can return it.
+
+load ../lib/common
+load ../lib/refused
+load ../lib/lifetime
+load ../lib/sweep
+
+MAC=52:54:00:00:00:51
+NEW=(open-exec sw0 link lower address "$MAC")
+
+setup() {
+	common_setup
+	lower_new "$NS"
+	# For an orphan, which is in nobody's way there.
+	lower_new "$NS" lower2 peer2
+	bridge_new "$NS" br0 port0 peer3
+	settled lower peer lower2 peer2 port0 peer3 br0
+	pen_new
+	# COMMAND, which tells what it was given.
+	PROBED=(args none -- "$PROBE")
+}
+
+teardown() {
+	local rc=0
+
+	pen_end || rc=1
+	common_teardown && ((!rc))
+}
+
+header() {
+	row_header "failed at every call" refused survived "done" orphan wrong
+}
+
+# --- what fails how -----------------------------------------------------------
+
+# errors CALL - the errors that it may meet, without EINTR
+errors() {
+	case $1 in
+	openat) echo EMFILE ENOMEM EPERM ;;
+	socket | socketpair) echo EMFILE ENOBUFS EPERM ;;
+	sendto | recvmsg | recvfrom) echo ENOBUFS ENOMEM ;;
+	unshare) echo EPERM ENOSPC ENOMEM ;;
+	setns | ioctl | mknodat | setsockopt | statx | newfstatat) echo EPERM ENOMEM ;;
+	fsopen | fsconfig | fsmount) echo EPERM EMFILE ENOMEM ;;
+	clone) echo EAGAIN ENOMEM ;;
+	wait4) echo ECHILD ;;
+	read | pread64) echo EIO ENOMEM ;;
+	write) echo EIO ENOSPC EPERM ;;
+	close) echo EIO ;;
+	getrandom) echo ENOSYS ;;
+	execve) echo ENOMEM EPERM ;;
+	capset | prctl | setsid) echo EPERM ;;
+	pidfd_open | pidfd_getfd) echo EMFILE EPERM ;;
+	*) echo ENOMEM ;;
+	esac
+}
+
+# interruptible CALL-WITH-ARGUMENTS - a signal can end it in a real kernel. Of fcntl's
+# commands it is F_OFD_SETLKW.
+interruptible() {
+	case $1 in
+	recvmsg\ * | recvfrom\ * | sendto\ * | read\ * | pread64\ *) ;;
+	wait4\ * | nanosleep\ * | clock_nanosleep\ * | fcntl\ *\ 0x26\ *) ;;
+	*) false ;;
+	esac
+}
+
+# survivable CALL-WITH-ARGUMENTS THE-ONE-BEFORE ERRNO - why the result can be
+# whole although this call has failed
+survivable() {
+	[[ $3 != EINTR ]] || { interruptible "$1"; return; }
+	case $1 in
+	# Nothing can be done about it, and the kernel has closed it anyway.
+	close\ *) ;;
+	# NETLINK_CAP_ACK, EXT_ACK, GET_STRICT_CHK: they add words and strictness.
+	setsockopt\ *\ 0x10e\ 0x[abc]) ;;
+	# malloc has mmap as another way.
+	brk\ *) ;;
+	# stdio looks whether stdout is a terminal.
+	newfstatat\ 0x1\ *) ;;
+	# libc's own: GRND_NONBLOCK, a seed for malloc.
+	getrandom\ *\ 0x1) ;;
+	# What is to be given up, asked for (PR_CAP_AMBIENT, PR_CAPBSET_READ): a
+	# kernel that does not know of it has none. And libcap asking for its version.
+	prctl\ 0x2f\ 0x1\ * | prctl\ 0x17\ * | capget\ *\ 0x0\ *) ;;
+	# PR_CAPBSET_DROP without CAP_SETPCAP: no_new_privs stands for it.
+	prctl\ 0x18\ *) [[ $3 == EPERM ]] ;;
+	# PR_SET_NAME: for ps only.
+	prctl\ 0xf\ *) ;;
+	# The walk over /proc: what may not be looked at is what cannot be seen.
+	openat\ *\ fd | openat\ *\ [1-9]* | statx\ *\ [0-9] | statx\ *\ [1-9]*)
+		[[ $3 == EPERM ]]
+		;;
+	# There is another way to the node.
+	openat\ *\ /dev/tap* | openat\ *\ /proc/self/fd/*) ;;
+	newfstatat\ *) [[ $2 == *\ /dev/tap* ]] ;;
+	# Nothing was lost: a caller that ignores SIGCHLD has its children reaped unseen.
+	wait4\ *) [[ $3 == ECHILD ]] ;;
+	# For a warning only: is the lower device wireless?
+	faccessat2\ *\ class/net/*/phy80211) ;;
+	# Which of the holders of a tap's namesake it is: else it is taken for one.
+	pidfd_open\ * | pidfd_getfd\ * | ioctl\ *\ 0x800454d2\ *) [[ $2 != *\ /dev/* ]] ;;
+	# The watcher's: they fail only for signals that there are not.
+	rt_sigaction\ * | rt_sigprocmask\ *) ;;
+	# libc's own at a fork, and without it descriptors are closed one by one.
+	set_robust_list\ * | close_range\ * | prlimit64\ *) ;;
+	*) false ;;
+	esac
+}
+
+# --- the sweeps -------------------------------------------------------------
+
+# fail_each WHO ARGS... - makes each of WHO's calls of vnetctl ARGS fail, has prepare
+# run before and judge after each, and prints the row
+fail_each() {
+	local who=$1 n=0 over='' err try call
+	local key
+	local -A turn=()
+	local -a all
+	shift
+
+	prepare
+	sweep_calls "$who" "$@"
+	learn
+	hit_err='' judge_one end
+	while [[ ! $over ]]; do
+		((++n))
+		[[ ! ${left_out[n]:-} ]] || continue
+		call=${calls[n]:-}
+		read -ra all < <(errors "${call%% *}")
+		key=x${call%% *}
+		try=$((turn[$key]++ % ${#all[@]}))
+		[[ ${LONG:-} ]] || all=("${all[try]}")
+		! interruptible "$call" || all+=(EINTR)
+		for err in "${all[@]}"; do
+			fail_one "$n" "$err" "$who" "$@"
+			[[ ! $over ]] || break
+		done
+		[[ $over ]] || ((++row[points]))
+	done
+	row_print "$hit_main" refused survived "done" orphan wrong
+}
+
+# fail_one N ERRNO WHO ARGS...
+fail_one() {
+	local rc=0
+
+	hit_err=$2
+	prepare
+	hit fail "$@" || rc=$?
+	((rc < 2)) || return
+	if ((rc)); then
+		over=1
+		hit_err=''
+	fi
+	judge_one "$1"
+	[[ $over || $hit_result == infallible ]] || ((++row[$verdict]))
+}
+
+# judge_one N - judge, with hit_line and hit_before, the call that failed and the
+# one before it
+judge_one() {
+	local lines
+
+	mapfile -t lines < <(tail -n 2 "$BATS_TEST_TMPDIR/hit.log" | cut -d ' ' -f 3-)
+	hit_line=${lines[1]:-${lines[0]:-}}
+	hit_before=${lines[0]:-}
+	verdict=''
+	judge "$1" && [[ $verdict ]] || verdict=wrong
+	[[ $verdict != wrong ]] ||
+		wrong "point $1, ${hit_err:-no error} at $hit_line:
+main $hit_main, $why: $(<"$BATS_TEST_TMPDIR/hit.err")
+$(diff <(echo "$before") <(vt_links) | cut -c 1-200)
+$(marks)"
+	[[ $verdict != wrong ]] || clean_slate
+}
+
+clean_slate() {
+	local dev
+
+	for dev in sw0 sw1; do
+		! pen_has $dev || ip -n "$NS" link del $dev
+	done
+	wait_until 10 is_clean
+}
+
+prepare() { :; }
+learn() { :; }
+
+# judge N - each test defines its own; sets verdict, and why if that is wrong
+
+succeeded() {
+	[[ $hit_main == reached-exec || $hit_main == 'exited 0' ]]
+}
+
+# may_succeed - it has not been hurt, or the call may be survived
+may_succeed() {
+	why='was not to be survived'
+	[[ ! $hit_err || $hit_result == infallible ]] ||
+		survivable "$hit_line" "$hit_before" "$hit_err"
+}
+
+# refused_by STATUS... - the last hit was refused with one of these statuses, in one line
+refused_by() {
+	why="not status $* and one line"
+	[[ " $* " == *" ${hit_main#exited } "* ]] && one_line
+}
+
+# left CMD... - CMD comes to be true
+left() {
+	why="not $*"
+	wait_until "$SETTLE" "$@" 2>/dev/null
+}
+
+# told - what COMMAND was told, but for numbers that may differ
+told() {
+	jq -cS '.fds |= (map({link: (.link | gsub("[0-9]+"; "N")), ifname, tun_flags, cloexec}) |
+			sort) |
+		.env.VNETCTL_FD = "" | del(.pid, .ppid, .argv)' "$BATS_TEST_TMPDIR/hit.out"
+}
+
+# same_told - as the COMMAND of the command that was not hurt
+same_told() {
+	local now
+
+	why='COMMAND was told something else'
+	now=$(told) || return
+	# Its node may be another one.
+	now=${now//\/dev\/tapN/NODE}
+	now=${now//\/tap/NODE}
+	[[ $hit_err ]] || unhurt=$now
+	[[ $now == "$unhurt" && ! -s $BATS_TEST_TMPDIR/hit.err ]] || { why+=": $now"; false; }
+}
+
+# --- open-exec --------------------------------------------------------------
+
+# judge_open STATE - success is a COMMAND with all it needs; after a failure STATE
+judge_open() {
+	if succeeded; then
+		may_succeed && same_told && left is_clean && verdict=survived
+	elif [[ $hit_call == execve ]]; then
+		refused_by 126 127 && left "$1" && verdict=refused
+	else
+		refused_by 125 && left "$1" && verdict=refused
+	fi
+}
+
+@test "fault: open-exec, a tap" {
+	judge() { judge_open is_clean; }
+	header
+	row_begin "open-exec tap"
+	fail_each main open-exec sw0 link br0 mode private address $MAC "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+@test "fault: open-exec, lifetime fd" {
+	judge() { judge_open is_clean; }
+	row_begin "open-exec macvtap, fd"
+	fail_each main "${NEW[@]}" lifetime fd "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+@test "fault: open-exec, watched" {
+	judge() { judge_open is_clean; }
+	row_begin "open-exec macvtap, watched"
+	fail_each main "${NEW[@]}" "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+	row_begin "open-exec macvtap, watched, passthru"
+	fail_each main "${NEW[@]}" mode passthru "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+@test "fault: open-exec, persistent" {
+	judge() { judge_open is_clean; }
+	# Success leaves it, as it should.
+	same_told() { pen_has sw0 && pen_vn destroy sw0; }
+	row_begin "open-exec macvtap, persistent"
+	fail_each main "${NEW[@]}" lifetime persistent "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+	row_begin "open-exec tap, persistent"
+	fail_each main open-exec sw0 link br0 address $MAC lifetime persistent "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+@test "fault: the process that becomes the watcher" {
+	judge() { judge_open is_clean; }
+	row_begin "watcher's parent"
+	fail_each child1 "${NEW[@]}" "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+# over - clean, or nobody works on it any more and all there is are orphans
+over() {
+	local all
+
+	is_clean && verdict=survived && return
+	pen_empty && no_marks && verdict=orphan && all=$(pen_vn -j list | jq -r '.[].ifname') &&
+		[[ $all && $(pen_vn -j list orphaned | jq -r '.[].ifname') == "$all" ]]
+}
+
+@test "fault: the watcher" {
+	judge() {
+		why='the watcher is nobody that COMMAND waits for'
+		[[ $hit_main == reached-exec ]] && same_told && left over || verdict=wrong
+		[[ $verdict != orphan ]] || pen_vn destroy orphans
+	}
+	row_begin "watcher"
+	fail_each child "${NEW[@]}" "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+	# It then has more to do.
+	prepare() { pen_has sw1 || orphan_new sw1 link lower2; }
+	stride=3
+	row_begin "watcher, beside an orphan"
+	fail_each child "${NEW[@]}" "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+# exists WORDS... - sw0 as create makes it is there; $with is then all there is
+exists() {
+	pen_has sw0 || pen_vn create sw0 "$@" address $MAC || return
+	with=$(vt_links)
+}
+
+as_it_was() {
+	pen_empty && [[ $(vt_links) == "$with" ]] && no_marks
+}
+
+@test "fault: open-exec, devices that exist" {
+	judge() { judge_open as_it_was; }
+	prepare() { exists link lower; }
+	row_begin "open-exec an existing macvtap, watched"
+	fail_each main open-exec sw0 "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+	row_begin "watcher's parent, existing macvtap"
+	fail_each child1 open-exec sw0 "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+	prepare() { exists link br0; }
+	row_begin "open-exec an existing tap"
+	fail_each main open-exec sw0 "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+# --- create, mode, destroy, list ----------------------------------------------
+
+# is_whole FILTER - sw0 is all that was asked for
+is_whole() {
+	why="not $1"
+	[[ $(<"$BATS_TEST_TMPDIR/hit.out") == sw0 && ! -s $BATS_TEST_TMPDIR/hit.err ]] &&
+		ip -n "$NS" -j -d link show sw0 |
+		jq -e ".[0] | $1 and .group == \"default\" and (.flags | index(\"UP\") | not) and
+			(.altnames | length == 1 and (.[0] | startswith(\"vnetctl-\")))" \
+			>/dev/null
+}
+
+# judge_create FILTER
+judge_create() {
+	if succeeded; then
+		may_succeed && is_whole "$1" && pen_vn destroy sw0 && left is_clean &&
+			verdict=survived
+	else
+		refused_by 2 && left is_clean && verdict=refused
+	fi
+}
+
+@test "fault: create" {
+	judge() {
+		judge_create ".address == \"$MAC\" and .linkinfo.info_data.mode == \"bridge\" and
+			.mtu == 1400"
+	}
+	row_begin "create macvtap"
+	fail_each main create sw%d link lower mode bridge address $MAC mtu 1400
+	[[ $hit_main == 'exited 0' ]]
+	judge() {
+		judge_create ".address == \"fe${MAC#52}\" and .master == \"br0\" and
+			.linkinfo.info_data.persist and .linkinfo.info_slave_data.isolated"
+	}
+	row_begin "create tap"
+	fail_each main create sw%d link br0 mode private address $MAC
+	[[ $hit_main == 'exited 0' ]]
+}
+
+# last_answer N - the call awaits what the kernel says to the one change
+last_answer() {
+	local i
+
+	[[ $hit_call == recvmsg ]] || return
+	for ((i = $1 + 1; i <= ${#calls[@]}; i++)); do
+		[[ ${calls[i]} != sendto\ * ]] || return
+	done
+}
+
+# judge_change N CMD... - CMD tells that the change was made
+judge_change() {
+	if succeeded; then
+		may_succeed && left "${@:2}" && verdict=survived
+	elif left as_it_was; then
+		refused_by 2 && verdict=refused
+	else
+		why='changed, though refused'
+		last_answer "$1" && refused_by 2 && left "${@:2}" && verdict="done"
+	fi
+}
+
+# judge_list N STATE - the same text as unhurt, or refused
+judge_list() {
+	local now
+
+	now=$(<"$BATS_TEST_TMPDIR/hit.out")
+	[[ $hit_err ]] || unhurt=$now
+	if succeeded; then
+		why="it printed: $now"
+		same_list "$now" && [[ ! -s $BATS_TEST_TMPDIR/hit.err ]] && left "$2" &&
+			verdict=survived
+	else
+		refused_by 2 && left "$2" && verdict=refused
+	fi
+}
+
+# same_list TEXT - it is the same, if it may be. What a look at the holders (through /proc
+# and a sysfs of one's own) would tell is absent, and not wrong, when that look fails.
+same_list() {
+	[[ $1 != "$unhurt" ]] || { may_succeed || is_look; return; }
+	is_look || return
+	[[ $unhurt == '['* ]] || { [[ $1 == "${unhurt// users [^ ]*/}" ]]; return; }
+	jq -en --argjson a "$1" --argjson b "$unhurt" '
+		($a | map(del(.users, .node))) == ($b | map(del(.users, .node))) and
+		all(range($a | length); . as $i |
+			($a[$i] | has("users") | not) or $a[$i].users == $b[$i].users)'
+}
+
+is_look() {
+	case $hit_line in
+	fsopen\ * | fsconfig\ * | fsmount\ * | openat\ *\ class/net/* | pread64\ *) ;;
+	getdents64\ * | openat\ *\ fd | openat\ *\ [1-9]* | statx\ * | readlinkat\ *) ;;
+	*) false ;;
+	esac
+}
+
+has_mode() {
+	[[ $(pen_vn mode sw0) == "$1" ]]
+}
+
+@test "fault: mode" {
+	prepare() {
+		exists "${words[@]}"
+		! has_mode private || pen_vn mode sw0 bridge
+		with=$(vt_links)
+	}
+	judge() { judge_change "$1" has_mode private; }
+	words=(link lower mode bridge)
+	row_begin "mode, macvtap"
+	fail_each main mode sw0 private
+	[[ $hit_main == 'exited 0' ]]
+	pen_vn destroy sw0
+	words=(link br0)
+	row_begin "mode, tap"
+	fail_each main mode sw0 private
+	[[ $hit_main == 'exited 0' ]]
+	# Only asked.
+	pen_vn mode sw0 bridge
+	prepare() { with=$(vt_links); }
+	judge() { judge_list "$1" as_it_was; }
+	row_begin "mode, asked"
+	fail_each main mode sw0
+	[[ $hit_main == 'exited 0' ]]
+}
+
+@test "fault: destroy" {
+	prepare() { exists link lower; }
+	judge() { judge_change "$1" is_clean; }
+	row_begin "destroy macvtap"
+	fail_each main destroy sw0
+	[[ $hit_main == 'exited 0' ]]
+	prepare() { exists link br0; }
+	row_begin "destroy tap"
+	fail_each main destroy sw0
+	[[ $hit_main == 'exited 0' ]]
+}
+
+# All of it or none; half of it is told as refused.
+@test "fault: destroy orphans" {
+	prepare() {
+		pen_has sw0 || orphan_new "${NEW[@]:1}"
+		pen_has sw1 || orphan_new sw1 link lower2
+		with=$(vt_links)
+	}
+	judge() {
+		if succeeded; then
+			may_succeed && left is_clean && verdict=survived
+		elif as_it_was; then
+			refused_by 2 && verdict=refused
+		else
+			refused_by 2 && left over && verdict="done"
+		fi
+	}
+	stride=2
+	row_begin "destroy orphans"
+	fail_each main destroy orphans
+	[[ $hit_main == 'exited 0' ]]
+	pen_vn destroy orphans
+	wait_until "$SETTLE" is_clean
+}
+
+# --- while another holds it -----------------------------------------------------
+
+# held - sw0 is there, and sleep holds it
+held() {
+	local index
+
+	if ! still_held; then
+		pen_clear
+		exists link lower
+		index=$(<"/proc/$PEN/root/sys/class/net/sw0/ifindex")
+		spawn_bg holder pen bash -c 'exec 7<>"/dev/tap$1" && exec sleep infinity' - "$index"
+		wait_until 5 pen_runs_vm
+		with=$(vt_links)
+	fi
+}
+
+still_held() {
+	pen_runs_vm && [[ $(vt_links) == "$with" ]] && no_marks
+}
+
+pen_runs_vm() {
+	(($(pen ps -eo comm= | grep -cx sleep) == 2))
+}
+
+@test "fault: list" {
+	prepare() { held; }
+	clean_slate() { :; }
+	judge() { judge_list "$1" still_held; }
+	row_begin "list"
+	fail_each main list
+	[[ $hit_main == 'exited 0' ]]
+	row_begin "list, JSON"
+	fail_each main -j list
+	[[ $hit_main == 'exited 0' ]]
+	row_begin "list, JSON with details"
+	fail_each main -j -d list
+	[[ $hit_main == 'exited 0' ]]
+	pen_clear
+}
+
+# Whatever fails, nobody takes for idle what somebody holds.
+@test "fault: a device that another holds" {
+	prepare() { held; }
+	judge() {
+		why='it was not refused'
+		! succeeded && refused_by 2 125 && left still_held && verdict=refused
+	}
+	clean_slate() { :; }
+	row_begin "destroy a held macvtap"
+	fail_each main destroy sw0
+	[[ $hit_main == 'exited 2' ]]
+	row_begin "open-exec a held macvtap"
+	fail_each main open-exec sw0 lifetime watched "${PROBED[@]}"
+	[[ $hit_main == 'exited 125' ]]
+	pen_clear
+}
