@@ -146,6 +146,7 @@ endif
 check:
 	@tests/deps
 	$(sub) DEV= test-build
+	@$(alone) tests/vm/boot --prepare
 	@$(alone) T='$(T)' LONG='$(LONG)' tests/run; rc=$$?; $(give_back); exit $$rc
 
 check-long:

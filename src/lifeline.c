@@ -617,7 +617,9 @@ static int look_at(const struct dev *dev, void *arg)
 
 	if (!is_in_the_way(obstacle, dev))
 		return 0;
-	if (dev->netnsid < 0 && !lifeline_is_mark(obstacle->home, dev->group)) {
+	/* Somebody else's, or another one of this very VM. */
+	if (dev->netnsid < 0 && (!lifeline_is_mark(obstacle->home, dev->group) ||
+				 dev->group == obstacle->plan->group)) {
 		obstacle->stays = true;
 		return 0;
 	}

@@ -318,14 +318,6 @@ nothing_of() {
 
 	soon "$used a on lower" "${two[@]}"
 	soon "$used a on lower" "${two[@]}" lifetime persistent
-	soon "$used a on lower" "${two[@]}" lifetime fd
-	soon "$whole" a link lower mode passthru dev b link lower
-	soon "$whole" a link lower mode passthru dev b link lower lifetime fd
-	soon "cannot create macvtap b on lower: Invalid argument: passthru: lower already carries a" \
-		a link lower dev b link lower mode passthru
-	vn create old link lower address "${MAC[1]}"
-	soon "$used old on lower" old "${two[@]:5}"
-	soon "$used old on lower" old lifetime watched "${two[@]:5}"
 }
 
 # soon LINE WORDS... - refused so, within five seconds, and nothing is left
