@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -51,6 +52,25 @@ void holders_comm(pid_t pid, char comm[16])
 	if (!read_small(AT_FDCWD, path, comm, 16))
 		snprintf(comm, 16, "?");
 	comm[strcspn(comm, "\n")] = '\0';
+}
+
+/* The hexadecimal mask behind a key of /proc/PID/status has the bit of SIGKILL. */
+static bool has_sigkill(const char *status, const char *key)
+{
+	const char *at = strstr(status, key);
+
+	return at && strtoull(at + strlen(key), NULL, 16) >> (SIGKILL - 1) & 1;
+}
+
+bool holders_is_dying(pid_t pid)
+{
+	char path[32], status[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (!read_small(AT_FDCWD, path, status, sizeof(status)))
+		return true; /* it is gone */
+	return strstr(status, "State:\tZ") || strstr(status, "State:\tX") ||
+	       has_sigkill(status, "\nSigPnd:\t") || has_sigkill(status, "\nShdPnd:\t");
 }
 
 /* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. */

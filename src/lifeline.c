@@ -673,7 +673,7 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	if (dev_has_node(dev) ? is_alive(home, dev) <= 0 : dev->persist)
 		return 0;
 	r = find_holder(home, &seen, dev, &holder);
-	if (r > 0)
+	if (r > 0 && !holders_is_dying(holder->pid))
 		return 0;
 	/* Also when the look failed: what it looked at may have gone meanwhile. */
 	fail_clear();
@@ -691,7 +691,7 @@ static bool may_be_unseen(const struct dev_plan *plan, int err)
 
 /* In tries of 2 ms: how long for a teardown that can be seen, and how long for
  * one that cannot. */
-enum { TRIES_SEEN = 2500, TRIES_UNSEEN = 250 };
+enum { TRIES_SEEN = 2500, TRIES_UNSEEN = 1000 };
 
 bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, int self,
 			unsigned tries)

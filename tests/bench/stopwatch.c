@@ -11,7 +11,8 @@
  *					one of home's other namespaces
  *	stopwatch helper PATH BRIDGE	until qemu-bridge-helper has sent its descriptor
  *
- * The output of CMD goes nowhere. Exit status 1 when CMD failed.
+ * The output of CMD is read, as a script would, and forgotten. Exit status 1 when CMD
+ * failed.
  */
 #include "bench.h"
 
@@ -51,14 +52,18 @@ static int end(pid_t pid, struct rusage *usage)
 
 static int run(char **argv)
 {
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), status;
+	static char output[64 * 1024];
 	struct rusage usage;
+	int ends[2], status;
 	int64_t begun;
 	pid_t pid;
 
-	if (null < 0)
-		die("/dev/null");
-	pid = start(argv, null, &begun);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		die("pipe");
+	pid = start(argv, ends[1], &begun);
+	close(ends[1]);
+	while (read(ends[0], output, sizeof(output)) > 0)
+		;
 	status = end(pid, &usage);
 	printf("%lld %ld %d\n", (long long)(now_ns() - begun), usage.ru_maxrss, status);
 	return status != 0;

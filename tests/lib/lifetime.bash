@@ -39,12 +39,13 @@ none_lost() {
 	[[ ! -e $(lost) ]] || fail "lost their device:" "$(cat "$(lost)")"
 }
 
-# watcher_of DEV - prints the pid of its watcher
+# watcher_of DEV - prints the pid of its watcher, one that this test has caused
 watcher_of() {
 	local pid comm args
 
 	while read -r pid comm args; do
 		[[ $comm != vnetctl-watch || $args != "vnetctl: watching $1" ]] ||
+			! VT_TEST='' grep -qzsx "VT_TEST=$vt_mark" "/proc/$pid/environ" ||
 			{ echo "$pid"; return; }
 	done < <(ps -eo pid=,comm=,args=)
 	fail "nobody watches $1"
