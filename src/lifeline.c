@@ -673,7 +673,7 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	if (dev_has_node(dev) ? is_alive(home, dev) <= 0 : dev->persist)
 		return 0;
 	r = find_holder(home, &seen, dev, &holder);
-	if (r > 0 && !holders_is_dying(holder->pid))
+	if (holder && !holders_is_dying(holder->pid))
 		return 0;
 	/* Also when the look failed: what it looked at may have gone meanwhile. */
 	fail_clear();
