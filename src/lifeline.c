@@ -672,7 +672,7 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	 * or a watcher is at it. */
 	if (dev_has_node(dev) ? is_alive(home, dev) <= 0 : dev->persist)
 		return 0;
-	r = find_holder(home, &seen, dev, &holder);
+	find_holder(home, &seen, dev, &holder);
 	if (holder && !holders_is_dying(holder->pid))
 		return 0;
 	/* Also when the look failed: what it looked at may have gone meanwhile. */
