@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2086,SC2314
 #
 # A device lives exactly as long as somebody holds its descriptor: wherever that
 # has gone, and whatever an admin does to the device meanwhile. What is held is
