@@ -357,21 +357,12 @@ has_carrier() {
 
 # --- orphans ----------------------------------------------------------------------
 
-# in_the_way CMD... - for each way in which the orphan vm0 is in CMD's way, as it
-# is made by WORDS: CMD removes it, and goes on
-in_the_way() {
-	run_vn "$@"
-	assert_status 0
-	assert_out ""
-	assert_err ""
-	wait_until 5 none_orphaned
-}
-
 none_orphaned() {
 	[[ $(vn -j list orphaned) == '[]' ]]
 }
 
-# with_orphan WORDS -- ARGS... - an orphan vm0 on lower, and vnetctl ARGS
+# with_orphan WORDS -- ARGS... - an orphan vm0 on lower, made with WORDS, is in the way of
+# vnetctl ARGS, which removes it and goes on
 with_orphan() {
 	local -a words=()
 
@@ -381,9 +372,14 @@ with_orphan() {
 	done
 	shift
 	rm -f "$BATS_TEST_TMPDIR"/orphan-vm0.*
-	orphan vm0 link lower "${words[@]}" || return
-	in_the_way "$@" || return
-	vn destroy all && wait_until 5 links_as_before
+	orphan vm0 link lower "${words[@]}"
+	run_vn "$@"
+	assert_status 0
+	assert_out ""
+	assert_err ""
+	wait_until 5 none_orphaned
+	vn destroy all
+	wait_until 5 links_as_before
 }
 
 @test "hold: an orphan does not stand in the way of create" {

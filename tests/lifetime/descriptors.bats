@@ -1,98 +1,120 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The caller's own descriptors, 3 to 200 of them, arrive in COMMAND as they were, and
-# beside them nothing but the tap; for a macvtap with lifetime fd the namespace, too.
+# The caller's own descriptors, 3 to 200 of them, arrive in COMMAND as they were:
+# number, file, flags, position. Beside them there is the tap, and for a macvtap with lifetime
+# fd its namespace; and nothing else.
 
 load ../lib/common
 load ../lib/refused
 load ../lib/device
 load ../lib/lifetime
 
+DESCRIPTORS=$VT_ROOT/tests/tools/descriptors
+
 setup() {
 	common_setup
 	cases_net
 	settled lower wire port0 peer br0
 	before=$(vt_links)
-	cp "$PROBE" "$BATS_TEST_TMPDIR/probe"
 }
 
 links_as_before() {
 	[[ $(vt_links) == "$before" ]]
 }
 
-# caller N CMD... - runs CMD with N descriptors above 2, at gaps of up to 3: files
-# (for reading, for appending, non-blocking), pipes and sockets, with and without close-on-exec
-# undone; prints what CMD prints. $BATS_TEST_TMPDIR/given gets a JSON list of what it was
-# given: fd, link, position and flags of each.
-caller() {
-	in_ns "$NS" python3 -c '
-import fcntl, json, os, socket, sys
+# arrive N MORE... -- WORDS... - N of the caller's arrive unchanged through open-exec
+# WORDS, and as many MORE, in any order: regular expressions for their files
+arrive() {
+	local n=$1 given=$BATS_TEST_TMPDIR/given received=$BATS_TEST_TMPDIR/received
+	local -a more=()
+	local extra pattern
 
-count, where, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-given, fd, keep = [], 3, []
-
-def give(made):
-    global fd
-    os.dup2(made, fd, inheritable=True)
-    if made != fd:
-        os.close(made)
-    given.append(fd)
-    fd += 1 + len(given) % 3
-
-# Out of the way of the numbers to be given.
-def high(made):
-    moved = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, 1000)
-    os.close(made)
-    return moved
-
-kinds = [
-    lambda: [os.open("/etc/passwd", os.O_RDONLY)],
-    lambda: [os.open(where + ".log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)],
-    lambda: [os.open("/etc/passwd", os.O_RDONLY | os.O_NONBLOCK)],
-    lambda: list(os.pipe()),
-    lambda: [s.detach() for s in socket.socketpair()],
-    lambda: [socket.socket(socket.AF_INET, socket.SOCK_STREAM).detach()],
-    lambda: [os.open("/dev/null", os.O_RDWR)],
-    lambda: [os.open("/", os.O_RDONLY | os.O_DIRECTORY)],
-]
-ready = []
-while len(ready) < count:
-    ready += [high(f) for f in kinds[len(ready) % len(kinds)]()]
-for made in ready[:count]:
-    if os.readlink("/proc/self/fd/%d" % made) == "/etc/passwd":
-        os.lseek(made, len(given), os.SEEK_SET)
-    give(made)
-for made in ready[count:]:
-    os.close(made)
-
-def facts(n):
-    info = dict(l.split(":\t") for l in open("/proc/self/fdinfo/%d" % n).read().split("\n")
-                if ":\t" in l)
-    return {"fd": n, "link": os.readlink("/proc/self/fd/%d" % n),
-            "pos": int(info["pos"]), "flags": info["flags"]}
-
-json.dump([facts(n) for n in given], open(where, "w"))
-os.execvp(command[0], command)' "$1" "$BATS_TEST_TMPDIR/given" "${@:2}"
+	shift
+	while [[ $1 != -- ]]; do
+		more+=("$1")
+		shift
+	done
+	shift
+	run_cmd in_ns "$NS" "$DESCRIPTORS" give "$n" "$given" \
+		"$VNETCTL" open-exec "$@" args none -- "$DESCRIPTORS" show
+	assert_status 0
+	assert_err ""
+	cp "$vt_out" "$received"
+	(($(wc -l <"$given") == n)) || fail "not $n:" "$(cat "$given")"
+	[[ -z $(comm -23 <(sort "$given") <(sort "$received")) ]] ||
+		fail "given and received:" "$(diff "$given" "$received")"
+	extra=$(comm -13 <(sort "$given") <(sort "$received"))
+	(($(wc -l <<<"$extra") == ${#more[@]})) || fail "these, too:" "$extra"
+	for pattern in "${more[@]}"; do
+		(($(awk '{ print $2 }' <<<"$extra" | grep -cxE "$pattern") == 1)) ||
+			fail "not one $pattern:" "$extra"
+	done
+	# Not in the way of standard input, output and error.
+	(($(awk 'NR == 1 { min = $1 } $1 < min { min = $1 } END { print min }' <<<"$extra") > 2))
 }
 
-# A COMMAND that prints the same of all that it has above 2.
-received() {
-	cat <<-'EOF'
-	import json, os
-	def facts(n):
-	    info = dict(l.split(":\t") for l in open("/proc/self/fdinfo/%d" % n).read().split("\n")
-	                if ":\t" in l)
-	    return {"fd": n, "link": os.readlink("/proc/self/fd/%d" % n),
-	            "pos": int(info["pos"]), "flags": info["flags"]}
-	fds = sorted(int(n) for n in os.listdir("/proc/self/fd"))
-	out = []
-	for n in fds:
-	    if n > 2:
-	        try:
-	            out.append(facts(n))
-	        except FileNotFoundError:
-	            pass  # of this very listing
-	print(json.dumps(out))
-	EOF
+# arrive_all MORE... -- WORDS...
+arrive_all() {
+	local n
+
+	for n in 3 17 64 200; do
+		if [[ ${make:-} ]]; then
+			eval "$make"
+		fi
+		arrive "$n" "$@"
+		wait_until 5 links_as_before
+		wait_until 5 no_marks
+	done
+}
+
+node='/dev/tap[0-9]+'
+
+@test "descriptors: a macvtap, watched" {
+	arrive_all "$node" -- vm0 link lower
+}
+
+@test "descriptors: a macvtap, lifetime fd" {
+	arrive_all "$node" 'net:\[[0-9]+\]' -- vm0 link lower lifetime fd
+}
+
+@test "descriptors: a macvtap, persistent" {
+	local n
+
+	for n in 3 17 64 200; do
+		arrive "$n" "$node" -- vm0 link lower lifetime persistent
+		vn destroy vm0
+	done
+}
+
+@test "descriptors: a macvtap that exists" {
+	make='vn create vm0 link lower'
+	arrive_all "$node" -- vm0
+	arrive_all "$node" -- vm0 lifetime watched
+}
+
+@test "descriptors: a tap" {
+	arrive_all /dev/net/tun -- vm0 link br0
+	make='vn create vm0 link br0'
+	arrive_all /dev/net/tun -- vm0
+}
+
+@test "descriptors: a macvtap, passthru" {
+	arrive_all "$node" -- vm0 link lower mode passthru
+	arrive_all "$node" 'net:\[[0-9]+\]' -- vm0 link lower mode passthru lifetime fd
+}
+
+@test "descriptors: a macvtap of another namespace" {
+	local there
+
+	ns_new there
+	lower_new "$there"
+	run_cmd in_ns "$NS" "$DESCRIPTORS" give 17 "$BATS_TEST_TMPDIR/given" \
+		"$VNETCTL" -n "$there" open-exec vm0 link lower args none -- "$DESCRIPTORS" show
+	assert_status 0
+	# Neither namespace comes along, but the tap does.
+	# shellcheck disable=SC2154
+	[[ $(comm -13 <(sort "$BATS_TEST_TMPDIR/given") <(sort <<<"$output") | wc -l) == 1 ]]
+	! grep -q 'net:\[' <<<"$output"
+	wait_gone "$there" vm0
 }
