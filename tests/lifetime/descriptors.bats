@@ -115,6 +115,6 @@ node='/dev/tap[0-9]+'
 	# Neither namespace comes along, but the tap does.
 	# shellcheck disable=SC2154
 	[[ $(comm -13 <(sort "$BATS_TEST_TMPDIR/given") <(sort <<<"$output") | wc -l) == 1 ]]
-	! grep -q 'net:\[' <<<"$output"
+	[[ $output != *'net:['* ]]
 	wait_gone "$there" vm0
 }
