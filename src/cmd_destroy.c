@@ -24,6 +24,7 @@ struct destroy {
 
 	struct dev_home *home;
 	struct holders seen;
+	unsigned patience; /* for all of them */
 	int link_index;
 	struct dev *devs; /* to be removed */
 	size_t n;
@@ -56,10 +57,10 @@ static const struct args_word words[] = {
 };
 /* clang-format on */
 
-static int refuse_held(struct destroy *d, const struct dev *dev)
+static int refuse_held(struct destroy *d, struct dev *dev)
 {
 	const struct holder *holder;
-	int held = lifeline_held(d->home, &d->seen, dev, &holder);
+	int held = lifeline_held(d->home, &d->seen, dev, &d->patience, &holder);
 
 	if (held < 0 && (fail_errnum() == ENOENT || fail_errnum() == ENODEV)) {
 		/* It has gone meanwhile, which the removal will tell, if that matters. */
@@ -170,6 +171,9 @@ static void remove_inside(struct destroy *d)
 			d->devs[kept++] = d->devs[i];
 		else
 			dev_delete(&d->home->nl, &d->devs[i]);
+		/* Its namespace may have died with its VM meanwhile. */
+		if (d->if_exists && nl_nsid_gone(fail_errnum()))
+			fail_clear();
 		fail_note();
 	}
 	d->n = kept;
@@ -210,6 +214,9 @@ static int collect(struct destroy *d)
 			"destroy: names do not go with 'type', 'link', 'orphans' or 'all'");
 	if (!d->n_names && !by_kind && !d->orphans)
 		return fail_usage("destroy: which device? 'vnetctl destroy NAME'");
+	/* One that was not named and goes by itself is not missed. */
+	if (!d->n_names)
+		d->if_exists = true;
 	if (d->orphans)
 		return lifeline_each_marked(d->home, add_if_orphan, d);
 	if (by_kind)
@@ -226,7 +233,11 @@ static int collect(struct destroy *d)
 
 static int run(struct ctx *ctx, int argc, char **argv)
 {
-	struct destroy d = { .home = &ctx->home, .seen = HOLDERS_INIT };
+	struct destroy d = {
+		.home = &ctx->home,
+		.seen = HOLDERS_INIT,
+		.patience = LIFELINE_PATIENCE,
+	};
 
 	d.names = calloc((size_t)argc + 1, sizeof(*d.names));
 	if (!d.names)

@@ -460,7 +460,7 @@ int lifeline_explain_held(const struct holder *holder)
 static int is_alive(struct dev_home *home, const struct dev *dev)
 {
 	if (dev->netnsid >= 0)
-		return 1;
+		return nl_nsid_alive(&home->nl, dev->netnsid);
 	if (!dev_has_node(dev))
 		return dev->carrier;
 	if (!lifeline_is_mark(home, dev->group))
@@ -468,13 +468,23 @@ static int is_alive(struct dev_home *home, const struct dev *dev)
 	return nl_nsid_alive(&home->nl, (int32_t)dev->group);
 }
 
-int lifeline_held(struct dev_home *home, struct holders *seen, const struct dev *dev,
-		  const struct holder **holder)
+static int went_away(const struct dev *dev)
+{
+	fail_clear();
+	return fail_errno(ENODEV, NULL, "%s went away with its last holder", dev->name);
+}
+
+/* One look. */
+static int is_held(struct dev_home *home, struct holders *seen, const struct dev *dev,
+		   const struct holder **holder)
 {
 	int alive = is_alive(home, dev), found;
 
+	*holder = NULL;
 	if (alive < 0)
 		return alive;
+	if (dev->netnsid >= 0 && !alive)
+		return went_away(dev);
 	found = find_holder(home, seen, dev, holder);
 	if (found < 0 && alive) {
 		/* Whoever it is, it lives. */
@@ -482,6 +492,36 @@ int lifeline_held(struct dev_home *home, struct holders *seen, const struct dev 
 		found = 0;
 	}
 	return found < 0 ? found : alive || found;
+}
+
+static int look_again(struct dev_home *home, struct dev *dev)
+{
+	struct dev now;
+
+	if (dev->netnsid >= 0)
+		return 0;
+	if (dev_get_index(&home->nl, -1, dev->ifindex, &now) < 0)
+		return fail_errnum() == ENODEV ? went_away(dev) : fail_code();
+	*dev = now;
+	return 0;
+}
+
+int lifeline_held(struct dev_home *home, struct holders *seen, struct dev *dev, unsigned *patience,
+		  const struct holder **holder)
+{
+	int held = is_held(home, seen, dev, holder);
+
+	/* Nobody to be seen, or somebody who dies: most likely it has just ended. */
+	while (held > 0 && *patience > 0 && !(*holder && !holders_is_dying((*holder)->pid))) {
+		if (*holder)
+			holders_free(seen);
+		--*patience;
+		pause_briefly(1);
+		if (look_again(home, dev) < 0)
+			return fail_code();
+		held = is_held(home, seen, dev, holder);
+	}
+	return held;
 }
 
 static bool has_mark(const struct lifeline_marks *marks, uint32_t mark)
@@ -656,6 +696,13 @@ static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
 	return r < 0 ? r : 0;
 }
 
+static bool goes_with_vm(const struct dev_home *home, const struct dev *dev)
+{
+	if (!dev_has_node(dev))
+		return !dev->persist;
+	return dev->netnsid >= 0 || lifeline_is_mark(home, dev->group);
+}
+
 /* 1: gone or about to go; 0: it stays. */
 static int move_aside(struct dev_home *home, const struct dev *dev)
 {
@@ -670,7 +717,7 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 		return r;
 	/* A device of ours that goes with its VM, and no VM to be seen: the kernel
 	 * or a watcher is at it. */
-	if (dev_has_node(dev) ? is_alive(home, dev) <= 0 : dev->persist)
+	if (!goes_with_vm(home, dev))
 		return 0;
 	find_holder(home, &seen, dev, &holder);
 	if (holder && !holders_is_dying(holder->pid))

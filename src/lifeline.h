@@ -75,10 +75,15 @@ int lifeline_lock_name(const char *name);
 int lifeline_key(struct dev_home *home, struct holders *seen, const struct dev *dev,
 		 struct holders_key *key, char path[64]);
 
+/* How long lifeline_held() may wait for those who are about to go, in units of 2 ms. */
+#define LIFELINE_PATIENCE 500
+
 /* True when the device's VM lives, seen or unseen: its lifeline lives or
- * somebody holds it. *holder gets who, NULL when nobody can be seen; it lives as long as
- * seen, which is walked if need be. Returns 1, 0, or a recorded failure. */
-int lifeline_held(struct dev_home *home, struct holders *seen, const struct dev *dev,
+ * somebody holds it. A holder who is dying, or whom nobody can see, is waited for while
+ * *patience lasts, which is counted down; *dev is then looked at again. *holder gets who,
+ * NULL when nobody can be seen; it lives as long as seen, which is walked if need be.
+ * Returns 1, 0, or a recorded failure (ENODEV: it went meanwhile). */
+int lifeline_held(struct dev_home *home, struct holders *seen, struct dev *dev, unsigned *patience,
 		  const struct holder **holder);
 
 /* The failure on record says that plan could not be made or brought up. Removes

@@ -205,11 +205,12 @@ static int refuse_held(struct nic *nic)
 {
 	auto_holders struct holders seen = HOLDERS_INIT;
 	const struct holder *holder;
+	unsigned patience = LIFELINE_PATIENCE;
 	int held;
 
 	if (nic->share)
 		return 0;
-	held = lifeline_held(nic->home, &seen, &nic->dev, &holder);
+	held = lifeline_held(nic->home, &seen, &nic->dev, &patience, &holder);
 	if (held <= 0)
 		return held;
 	fail_errno(EBUSY, NULL, "cannot open %s", nic->dev.name);

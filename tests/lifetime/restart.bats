@@ -14,15 +14,14 @@ setup() {
 }
 
 # again N WORDS... - a VM on open-exec WORDS is killed, and started again while it is still
-# dying, N times in a row (LONG=1: 200 times)
+# dying, N times in a row; before each new start vnetctl $meanwhile, if that is set
 again() {
 	local n=$1
 
-	[[ -z ${LONG-} ]] || n=200
 	shift
 	# The VM tells that it holds its device; the end of its output, that there is none.
 	# shellcheck disable=SC2016
-	run_cmd in_ns "$NS" bash -c '
+	run_cmd in_ns "$NS" env meanwhile="${meanwhile-}" bash -c '
 		n=$1 vnetctl=$2 vmm=$3 slowest=0
 		shift 3
 		for ((i = 1; i <= n; i++)); do
@@ -37,13 +36,19 @@ again() {
 				echo "start $i of $n failed" >&2
 				exit 1
 			fi
+			[[ ! $meanwhile ]] || "$vnetctl" $meanwhile || exit
 		done
 		echo "$((slowest / 1000))"' - "$n" "$VNETCTL" "$VMM" "$@"
 	assert_status 0
 	assert_err ""
 	# shellcheck disable=SC2154
 	echo "# started $n times in a row, the slowest in $output ms: $*" >&3
-	wait_gone "$NS" "$1" 2
+}
+
+# again_and_gone N WORDS... - and nothing is left after the last one
+again_and_gone() {
+	again "$@"
+	wait_gone "$NS" "$2" 2
 	wait_until 2 no_marks
 }
 
@@ -57,18 +62,18 @@ lower_is() {
 }
 
 @test "restart: macvtap, watched" {
-	again 30 vm0 link lower address 52:54:00:00:00:01
+	again_and_gone 200 vm0 link lower address 52:54:00:00:00:01
 }
 
 @test "restart: macvtap, lifetime fd" {
-	again 30 vm0 link lower address 52:54:00:00:00:01 lifetime fd
+	again_and_gone 200 vm0 link lower address 52:54:00:00:00:01 lifetime fd
 }
 
 @test "restart: passthru, watched" {
 	local before
 
 	before=$(lower_state)
-	again 30 vm0 link lower mode passthru
+	again_and_gone 200 vm0 link lower mode passthru
 	wait_until 2 lower_is "$before"
 }
 
@@ -76,7 +81,7 @@ lower_is() {
 	local before
 
 	before=$(lower_state)
-	again 30 vm0 link lower mode passthru lifetime fd
+	again_and_gone 200 vm0 link lower mode passthru lifetime fd
 	wait_until 2 lower_is "$before"
 }
 
@@ -91,12 +96,35 @@ lower_is() {
 52:54:00:00:00:09"
 	wait_gone "$NS" vm0 2
 	[[ $(lower_state) == "$before" ]]
-	again 10 vm0 link lower mode passthru address 52:54:00:00:00:09
+	again_and_gone 50 vm0 link lower mode passthru address 52:54:00:00:00:09
 	[[ $(lower_state) == "$before" ]]
 }
 
 @test "restart: tap on a bridge" {
-	again 30 vm0 link br0 address 52:54:00:00:00:01
+	again_and_gone 200 vm0 link br0 address 52:54:00:00:00:01
+}
+
+@test "restart: a device that stays" {
+	local link
+
+	for link in lower br0; do
+		vn create vm0 link "$link"
+		again 100 vm0 lifetime persistent
+		vn destroy vm0
+	done
+	wait_until 2 no_marks
+}
+
+@test "restart: a VM that is killed is not in the way of destroy" {
+	local life meanwhile
+
+	for meanwhile in 'destroy all' 'destroy vm0 if-exists'; do
+		for life in watched fd persistent; do
+			again_and_gone 50 vm0 link lower lifetime $life
+		done
+		again_and_gone 50 vm0 link br0
+		again_and_gone 50 vm0 link br0 lifetime persistent
+	done
 }
 
 @test "restart: what is not ours is not waited for" {
