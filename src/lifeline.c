@@ -713,6 +713,11 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	if (!dev->altname[0] && !lifeline_is_mark(home, dev->group))
 		return 0;
 	r = remove_orphan(home, &seen, dev);
+	if (r < 0 && (fail_errnum() == ENOENT || fail_errnum() == ENODEV)) {
+		/* It went while we looked. */
+		fail_clear();
+		return 1;
+	}
 	if (r != 0)
 		return r;
 	/* A device of ours that goes with its VM, and no VM to be seen: the kernel

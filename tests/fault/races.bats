@@ -164,6 +164,10 @@ nodes() {
 	find /dev -maxdepth 1 -name 'tap*' | sort
 }
 
+nobody_left() {
+	[[ -z $(strangers) ]]
+}
+
 # Orphans stay until somebody comes: an open-exec that was killed before it had
 # a watcher leaves one.
 only_orphans_left() {
@@ -186,6 +190,7 @@ only_orphans_left() {
 	vn open-exec last link lower2 args none -- true
 	wait_until 10 links_as_before
 	wait_until 5 no_marks
+	# The last watcher has removed its device, and ends.
+	wait_until 5 nobody_left
 	[[ $(nodes) == "$nodes" ]]
-	[[ -z $(strangers) ]]
 }
