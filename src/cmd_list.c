@@ -96,7 +96,9 @@ static const char *name_of(struct list *list, int ifindex, int32_t netnsid)
 	if (known->ifindex == ifindex && known->netnsid == netnsid)
 		return known->name;
 	if (dev_get_index(&list->home.nl, netnsid, ifindex, &dev) < 0) {
-		fail_clear();
+		/* Gone, or in a namespace that is gone or closed to us; else the list fails. */
+		if (fail_errnum() == EPERM || nl_nsid_gone(fail_errnum()))
+			fail_clear();
 		return NULL;
 	}
 	known->ifindex = ifindex;
@@ -534,7 +536,7 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 		show_brief(list, dev);
 	else
 		show(list, dev, &way, orphaned);
-	return 0;
+	return fail_code();
 }
 
 /* The dump was interrupted and comes once more. */

@@ -27,21 +27,36 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-/* Reads a small file of /proc into text. Returns false when it cannot. */
-static bool read_small(int dir, const char *path, char *text, size_t size)
+static int fail_walk(int err)
+{
+	return fail_errno(err, NULL, "cannot look for holders in /proc");
+}
+
+/* A process or a descriptor that has gone meanwhile, or a file whose file system is
+ * broken or closed to us, is passed over: none of these is a device that works. But where
+ * only the means to look are missing, a holder could be missed. */
+static bool may_pass(int err)
+{
+	return err != ENOMEM && err != EMFILE && err != ENFILE && err != EPERM;
+}
+
+/* Reads a small file of /proc into text. Returns 0, or -1 with errno set. */
+static int read_small(int dir, const char *path, char *text, size_t size)
 {
 	auto_close int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
 	ssize_t n = 1;
 
-	while (fd >= 0 && len < size - 1 && n != 0) {
+	if (fd < 0)
+		return -1;
+	while (len < size - 1 && n != 0) {
 		n = read(fd, text + len, size - 1 - len);
 		if (n < 0 && errno != EINTR)
-			return false;
+			return -1;
 		len += n > 0 ? (size_t)n : 0;
 	}
 	text[len] = '\0';
-	return fd >= 0;
+	return 0;
 }
 
 void holders_comm(pid_t pid, char comm[16])
@@ -49,7 +64,7 @@ void holders_comm(pid_t pid, char comm[16])
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	if (!read_small(AT_FDCWD, path, comm, 16))
+	if (read_small(AT_FDCWD, path, comm, 16) < 0)
 		snprintf(comm, 16, "?");
 	comm[strcspn(comm, "\n")] = '\0';
 }
@@ -67,28 +82,29 @@ bool holders_is_dying(pid_t pid)
 	char path[32], status[4096];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	if (!read_small(AT_FDCWD, path, status, sizeof(status)))
-		return true; /* it is gone */
+	if (read_small(AT_FDCWD, path, status, sizeof(status)) < 0)
+		return errno == ENOENT || errno == ESRCH;
 	return strstr(status, "State:\tZ") || strstr(status, "State:\tX") ||
 	       has_sigkill(status, "\nSigPnd:\t") || has_sigkill(status, "\nShdPnd:\t");
 }
 
-/* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. */
-static bool tap_of(int proc, struct holder *holder)
+/* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. Returns 1, 0
+ * when it is not, or a recorded failure. */
+static int tap_of(int proc, struct holder *holder)
 {
 	char path[32], text[512], *line;
 
 	snprintf(path, sizeof(path), "fdinfo/%d", holder->fd);
-	if (!read_small(proc, path, text, sizeof(text)))
-		return false;
+	if (read_small(proc, path, text, sizeof(text)) < 0)
+		return may_pass(errno) ? 0 : fail_walk(errno);
 	line = strstr(text, "iff:\t");
 	if (!line)
-		return false;
+		return 0;
 	line += 5;
 	line[strcspn(line, "\n")] = '\0';
 	snprintf(holder->tap, IFNAMSIZ, "%s", line);
 	holder->netns = tapfd_home_of(holder->pid, holder->fd);
-	return true;
+	return 1;
 }
 
 /* Memory devices and terminals: what everybody has open. */
@@ -97,8 +113,9 @@ static bool is_common(unsigned maj)
 	return maj == 1 || maj == 4 || maj == 5 || (maj >= 136 && maj <= 143);
 }
 
-/* True when the descriptor is worth keeping; fills *holder. */
-static bool look(int proc, int fds, const char *fd, struct holder *holder)
+/* Returns 1 when the descriptor is worth keeping, and fills *holder; 0, or a recorded
+ * failure. */
+static int look(int proc, int fds, const char *fd, struct holder *holder)
 {
 	struct statx stx;
 	char target[32];
@@ -107,27 +124,29 @@ static bool look(int proc, int fds, const char *fd, struct holder *holder)
 
 	/* DONT_SYNC: a descriptor on a dead network file system must not hang us. */
 	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
-		return false;
+		return may_pass(errno) ? 0 : fail_walk(errno);
 	if (S_ISCHR(stx.stx_mode) && !is_common(stx.stx_rdev_major)) {
 		holder->number = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
-		return holder->number != TUN_NUMBER || tap_of(proc, holder);
+		return holder->number != TUN_NUMBER ? 1 : tap_of(proc, holder);
 	}
 	if (!S_ISREG(stx.stx_mode))
-		return false;
+		return 0;
 	n = readlinkat(fds, fd, target, sizeof(target) - 1);
+	if (n < 0)
+		return may_pass(errno) ? 0 : fail_walk(errno);
 	if (n < 7 || memcmp(target, "net:[", 5) != 0)
-		return false;
+		return 0;
 	target[n - 1] = '\0';
 	if (args_number(target + 5, 1, UINT64_MAX / 16, &inode) < 0)
-		return false;
+		return 0;
 	holder->netns = (ino_t)inode;
-	return true;
+	return 1;
 }
 
 static int keep(struct holders *h, const struct holder *holder)
 {
 	if (!have_room(h->list, h->n))
-		return fail_errno(ENOMEM, NULL, "cannot look for holders in /proc");
+		return fail_walk(ENOMEM);
 	h->list[h->n++] = *holder;
 	return 0;
 }
@@ -139,40 +158,45 @@ static struct dirent *next_entry(DIR *dir)
 	return readdir(dir);
 }
 
+/* A process or its descriptors could not be opened. */
+static int not_opened(struct holders *h, int err)
+{
+	if (err == EACCES || err == EPERM)
+		h->denied++;
+	else if (!may_pass(err))
+		return fail_walk(err);
+	return 0;
+}
+
 static int look_into(struct holders *h, pid_t pid, int proc)
 {
 	auto_dir DIR *dir = NULL;
 	struct dirent *entry;
 	int fds = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fds < 0) {
-		h->denied += errno == EACCES;
-		return 0;
-	}
+	if (fds < 0)
+		return not_opened(h, errno);
 	dir = fdopendir(fds);
 	if (!dir) {
 		int err = errno;
 
 		close(fds);
-		/* The process may have ended since. */
-		if (err == ENOENT || err == ESRCH)
-			return 0;
-		return fail_errno(err, NULL, "cannot look for holders in /proc");
+		return may_pass(err) ? 0 : fail_walk(err);
 	}
 	while ((entry = next_entry(dir)) != NULL) {
 		struct holder holder = { .pid = pid };
 		uint64_t fd;
+		int r;
 
 		if (args_number(entry->d_name, 0, INT32_MAX, &fd) < 0)
 			continue;
 		holder.fd = (int)fd;
-		if (!look(proc, fds, entry->d_name, &holder))
-			continue;
-		if (keep(h, &holder) < 0)
+		r = look(proc, fds, entry->d_name, &holder);
+		if (r < 0 || (r > 0 && keep(h, &holder) < 0))
 			return fail_code();
 	}
 	if (errno && errno != ENOENT && errno != ESRCH)
-		return fail_sys("cannot look for holders in /proc");
+		return fail_walk(errno);
 	return 0;
 }
 
@@ -196,7 +220,7 @@ int holders_walk(struct holders *h)
 		return 0;
 	dir = opendir("/proc");
 	if (!dir)
-		return fail_sys("cannot look for holders in /proc");
+		return fail_walk(errno);
 	while ((entry = next_entry(dir)) != NULL) {
 		auto_close int proc = -1;
 		uint64_t pid;
@@ -204,11 +228,11 @@ int holders_walk(struct holders *h)
 		if (args_number(entry->d_name, 1, INT32_MAX, &pid) < 0 || (pid_t)pid == getpid())
 			continue;
 		proc = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (proc >= 0 && look_into(h, (pid_t)pid, proc) < 0)
+		if ((proc < 0 ? not_opened(h, errno) : look_into(h, (pid_t)pid, proc)) < 0)
 			return fail_code();
 	}
 	if (errno)
-		return fail_sys("cannot look for holders in /proc");
+		return fail_walk(errno);
 	if (h->n)
 		qsort(h->list, h->n, sizeof(*h->list), compare);
 	h->walked = true;

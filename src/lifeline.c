@@ -314,12 +314,26 @@ static int remove_wards(struct duty *duty, bool armed)
 	return r < 0 || err ? FAIL_SYS : 0;
 }
 
+/* When that cannot be told, it may still live. */
+static bool may_live(struct duty *duty)
+{
+	int alive = nl_nsid_alive(&duty->home.nl, (int32_t)duty->mark);
+
+	fail_clear();
+	return alive != 0;
+}
+
 /* There is nobody to tell a failure to; what passes, passes with time. */
-static int on_death(void *arg)
+static int on_death(bool sure, void *arg)
 {
 	struct duty *duty = arg;
-	bool armed = is_armed(duty);
+	bool armed;
 
+	if (!sure && may_live(duty)) {
+		pause_briefly(50);
+		return 1;
+	}
+	armed = is_armed(duty);
 	for (unsigned tries = 0; tries < 8; tries++) {
 		int r = remove_wards(duty, armed);
 

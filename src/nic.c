@@ -239,13 +239,17 @@ static int find(struct nic *nic)
 }
 
 /* For the warnings only. */
-static void find_link(struct nic *nic)
+static int find_link(struct nic *nic)
 {
 	int link = nic->dev.link ? nic->dev.link : nic->dev.master;
 
-	if (link && nic->dev.link_netnsid < 0 &&
-	    dev_get_index(&nic->home->nl, -1, link, &nic->link) < 0)
-		fail_clear();
+	if (!link || nic->dev.link_netnsid >= 0 ||
+	    dev_get_index(&nic->home->nl, -1, link, &nic->link) == 0)
+		return 0;
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_clear();
+	return 0;
 }
 
 /* What the last holder set is no business of the next one's. */
@@ -269,8 +273,7 @@ static int take(struct nic *nic, struct lifeline *shared)
 	/* Only what we made is ours to quieten. */
 	if (nic->dev.altname[0] && nic->dev.netnsid < 0 && dev_hush(&nic->dev) < 0)
 		return fail_code();
-	find_link(nic);
-	if (open_in_lifeline(nic, shared) < 0)
+	if (find_link(nic) < 0 || open_in_lifeline(nic, shared) < 0)
 		return fail_code();
 	return reset_queues(nic);
 }

@@ -501,13 +501,15 @@ int nl_link_watch(int ifindex)
 
 int nl_nsid_wait(int fd)
 {
+	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
+	socklen_t len = sizeof(sa);
 	char buf[512];
 	ssize_t n;
 
 	do
-		n = recv(fd, buf, sizeof(buf), 0);
+		n = recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&sa, &len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != ENOBUFS)
 		return fail_sys("cannot wait for a namespace's end");
-	return 0;
+	return n > 0 && sa.nl_pid == 0;
 }

@@ -118,7 +118,8 @@ int nl_nsid_watch(int32_t nsid);
 int nl_link_watch(int ifindex);
 
 /* Blocks until nl_nsid_watch()'s socket has heard something or overran.
- * Returns 0 or a recorded failure. EINTR is survived. */
+ * Returns 1 for the id's end, 0 when that may have been lost, or a recorded
+ * failure. EINTR is survived. */
 int nl_nsid_wait(int fd);
 
 #endif

@@ -300,7 +300,7 @@ bool tapfd_is_dead(pid_t pid, int fd)
 	auto_close int twin = borrow(pid, fd);
 	struct ifreq ifr;
 
-	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) < 0;
+	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) < 0 && errno == ENOLINK;
 }
 
 ino_t tapfd_home_of(pid_t pid, int fd)

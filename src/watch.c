@@ -85,13 +85,18 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Whatever wakes us, wake() looks for itself; a broken socket is no reason to
- * leave a device behind. */
+/* A broken socket is no reason to leave a device behind, nor to remove one. */
 static void live(const struct watch *watch, int heard)
 {
-	if (nl_nsid_wait(heard) < 0)
-		fail_clear();
-	_exit(watch->wake(watch->arg) < 0);
+	int r;
+
+	do {
+		r = nl_nsid_wait(heard);
+		if (r < 0)
+			fail_clear();
+		r = watch->wake(r > 0, watch->arg);
+	} while (r > 0);
+	_exit(r < 0);
 }
 
 /* The process in between: everything that the watcher is to be, then it. */

@@ -14,7 +14,9 @@ struct watch {
 	char **argv;	   /* main's argv: where ps looks */
 	const int *keep;   /* descriptors that the watcher needs, and their number */
 	size_t n_keep;
-	int (*wake)(void *arg); /* called once, when the id is dead */
+	/* Called when the id is dead (sure), or when it may be, because a message was
+	 * lost. Returns 1 to go on waiting, 0 or below at the end. */
+	int (*wake)(bool sure, void *arg);
 	void *arg;
 };
 
