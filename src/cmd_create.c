@@ -51,14 +51,15 @@ static int own_node(struct ctx *ctx, const struct dev_plan *plan, const struct d
 static int make_named(struct dev_home *home, const struct dev_plan *plan, struct dev *dev, int *fd)
 {
 	auto_close int lock = lifeline_lock_name(plan->name);
+	struct dev hidden;
 
 	if (lock < 0 || lifeline_check_name(home, plan->name) < 0)
 		return fail_code();
 	for (unsigned tries = 0;; tries++) {
 		if (dev_make(&home->nl, NULL, plan, dev, fd) == 0)
 			return 0;
-		if (!lifeline_clear_way(home, plan, 0, tries))
-			return dev_explain_make(&home->nl, plan);
+		if (!lifeline_clear_way(home, plan, 0, tries, &hidden))
+			return dev_explain_make(&home->nl, plan, &hidden);
 	}
 }
 
@@ -96,6 +97,7 @@ static int finish(struct ctx *ctx, const struct create *create, const struct dev
 {
 	const struct dev_change up = { .set_up = true, .up = true };
 	bool owned = plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1;
+	struct dev hidden;
 
 	if (owned && dev_has_node(dev) && own_node(ctx, plan, dev) < 0)
 		return fail_code();
@@ -106,8 +108,8 @@ static int finish(struct ctx *ctx, const struct create *create, const struct dev
 				     plan->link->name, dev->name, plan->link->name);
 			return 0;
 		}
-		if (!lifeline_clear_way(&ctx->home, plan, dev->ifindex, tries))
-			return dev_explain_up(&ctx->home.nl, dev);
+		if (!lifeline_clear_way(&ctx->home, plan, dev->ifindex, tries, &hidden))
+			return dev_explain_up(&ctx->home.nl, dev, &hidden);
 	}
 	return 0;
 }

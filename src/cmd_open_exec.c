@@ -227,8 +227,8 @@ static int take_all(struct job *job)
 	for (size_t i = 0; i < job->req.n; i++) {
 		struct nic *nic = &job->req.nics[i];
 
-		if (nic_take(nic, &job->ctx->home, &job->ll) < 0 || check_twin(job, i) < 0 ||
-		    nic_open_vhost(nic, vhost_wanted(job)) < 0)
+		if (nic_take(job->req.nics, i, &job->ctx->home, &job->ll) < 0 ||
+		    check_twin(job, i) < 0 || nic_open_vhost(nic, vhost_wanted(job)) < 0)
 			return fail_code();
 	}
 	return 0;

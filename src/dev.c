@@ -530,7 +530,7 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 	return fail_code();
 }
 
-int dev_explain_make(struct nl *nl, const struct dev_plan *plan)
+int dev_explain_make(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden)
 {
 	if (fail_errnum() == EEXIST) {
 		struct dev dev = { .kind = NULL };
@@ -543,7 +543,7 @@ int dev_explain_make(struct nl *nl, const struct dev_plan *plan)
 				   fail_hint("choose another name");
 		return code;
 	}
-	return plan->kind->explain(nl, plan);
+	return plan->kind->explain(nl, plan, hidden);
 }
 
 struct rival {
@@ -562,7 +562,7 @@ static int same_mac(const struct dev *other, void *arg)
 	return 0;
 }
 
-int dev_explain_up(struct nl *nl, const struct dev *dev)
+int dev_explain_up(struct nl *nl, const struct dev *dev, const struct dev *hidden)
 {
 	int err = fail_errnum(), code = fail_code();
 	struct rival rival = { .dev = dev };
@@ -574,6 +574,8 @@ int dev_explain_up(struct nl *nl, const struct dev *dev)
 		return fail_hint("%s is down: 'ip link set %s up' first", lower.name, lower.name);
 	if (err != EADDRINUSE && err != EBUSY)
 		return code;
+	if (hidden && hidden->ifindex)
+		same_mac(hidden, &rival);
 	if (dev_each(nl, NULL, -1, same_mac, NULL, &rival) == 0 && rival.name[0] &&
 	    dev_get_index(nl, -1, dev->link, &lower) == 0) {
 		char mac[18];

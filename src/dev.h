@@ -156,11 +156,14 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 	     int *fd);
 
 /* Adds what can be told about a failed dev_make() to the failure on record:
- * the object in the way, the way out. Returns the recorded code. */
-int dev_explain_make(struct nl *nl, const struct dev_plan *plan);
+ * the object in the way, the way out. hidden is one that may be in the way in a
+ * lifeline of home, NULL or without an ifindex when there is none. Returns the
+ * recorded code. */
+int dev_explain_make(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden);
 
-/* Adds who is in the way of bringing dev up. Returns the recorded code. */
-int dev_explain_up(struct nl *nl, const struct dev *dev);
+/* Adds who is in the way of bringing dev up, among nl's devices and hidden, as above.
+ * Returns the recorded code. */
+int dev_explain_up(struct nl *nl, const struct dev *dev, const struct dev *hidden);
 
 /* Keeps the host silent on the device: no IPv6 of its own. It must be in the
  * namespace the caller is in. No IPv6 in this kernel is no failure. Returns 0

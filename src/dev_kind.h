@@ -21,7 +21,8 @@ struct dev_kind {
 	int (*make)(struct nl *nl, struct nl *inner, const struct dev_plan *plan,
 		    const char *altname, int *ifindex, int *fd);
 
-	int (*explain)(struct nl *nl, const struct dev_plan *plan);
+	/* As dev_explain_make(), but for the name that is taken. */
+	int (*explain)(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden);
 	int (*open)(const struct dev *dev, int id, uint32_t queues);
 	int (*set_mode)(struct nl *nl, const struct dev *dev, enum dev_mode mode);
 };

@@ -153,7 +153,8 @@ static int look_at(const struct dev *dev, void *arg)
 	struct crowd *crowd = arg;
 	bool macvlan = streq(dev->kind_name, "macvtap") || streq(dev->kind_name, "macvlan");
 
-	if (dev->link != crowd->link || dev->link_netnsid >= 0)
+	/* Seen from inside a lifeline, home is another namespace. */
+	if (dev->link != crowd->link || (dev->link_netnsid >= 0 && dev->netnsid < 0))
 		return 0;
 	if (macvlan)
 		memcpy(crowd->any, dev->name, IFNAMSIZ);
@@ -181,7 +182,7 @@ static int explain_busy(struct nl *nl, const struct dev *lower, const struct cro
 	return fail_hint("%s is in use by a bridge, a bond or a switch", lower->name);
 }
 
-static int explain(struct nl *nl, const struct dev_plan *plan)
+static int explain(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden)
 {
 	struct crowd crowd = { .link = plan->link->ifindex };
 	const struct dev *lower = plan->link;
@@ -195,6 +196,8 @@ static int explain(struct nl *nl, const struct dev_plan *plan)
 		return fail_hint("%s is no Ethernet device", lower->name);
 	if (err != EBUSY && err != EINVAL && err != EADDRINUSE)
 		return code;
+	if (hidden && hidden->ifindex)
+		look_at(hidden, &crowd);
 	if (dev_each(nl, NULL, -1, look_at, NULL, &crowd) < 0)
 		return code;
 	if (err == EBUSY)

@@ -139,8 +139,9 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 	return 0;
 }
 
-static int explain(struct nl *nl, const struct dev_plan *plan)
+static int explain(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden)
 {
+	(void)hidden;
 	(void)nl;
 	(void)plan;
 	return fail_code();

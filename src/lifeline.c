@@ -760,11 +760,12 @@ static bool may_be_unseen(const struct dev_plan *plan, int err)
 enum { TRIES_SEEN = 2500, TRIES_UNSEEN = 1000 };
 
 bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, int self,
-			unsigned tries)
+			unsigned tries, struct dev *hidden)
 {
 	struct obstacle obstacle = { .home = home, .plan = plan, .self = self };
 	int err = fail_errnum(), r;
 
+	hidden->ifindex = 0;
 	if (err != EEXIST && err != EBUSY && err != EINVAL && err != EADDRINUSE)
 		return false;
 	if (tries >= TRIES_SEEN)
@@ -783,6 +784,8 @@ bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, int 
 			pause_briefly(1);
 	}
 	fail_release();
+	if (obstacle.found && obstacle.dev.netnsid >= 0)
+		*hidden = obstacle.dev;
 	if (r > 0)
 		fail_clear();
 	return r > 0;

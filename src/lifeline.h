@@ -90,9 +90,11 @@ int lifeline_held(struct dev_home *home, struct holders *seen, struct dev *dev, 
  * an orphan that stands in the way, or waits a moment (2 ms) for a device of ours
  * whose VM is gone. self is the ifindex of the device if it is made and only could
  * not be brought up, else 0. tries is how often that was done before: there is an
- * end to it. Returns true when another try is worth it; the failure is then forgotten. */
+ * end to it. Returns true when another try is worth it; the failure is then forgotten.
+ * If not, *hidden is the device in a lifeline that is in the way, for dev_explain_make()
+ * and dev_explain_up(). */
 bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, int self,
-			unsigned tries);
+			unsigned tries, struct dev *hidden);
 
 /* Refuses a name that a device inside a lifeline has. Returns 0 or a recorded
  * failure (EEXIST). The caller holds the lock on the name. */

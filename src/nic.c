@@ -24,6 +24,11 @@ static bool is_tap(const struct dev_kind *kind)
 	return streq(dev_kind_word(kind), "tap");
 }
 
+static bool is_macvlan(const struct dev *dev)
+{
+	return streq(dev->kind_name, "macvlan") || streq(dev->kind_name, "macvtap");
+}
+
 int nic_check(const struct nic *nic)
 {
 	if (nic->pin && nic->want.queues > 1)
@@ -164,13 +169,43 @@ static int try_to_make(struct nic *nic, struct lifeline *shared)
 	return r;
 }
 
-static int make(struct nic *nic, struct lifeline *shared)
+/* The kernel puts what is made on a macvlan beside it. */
+static int lower_of(const struct dev *link)
+{
+	return is_macvlan(link) ? link->link : link->ifindex;
+}
+
+/* What is in the way of one is another one of the same VM. It will not go by itself,
+ * and the kernel says so only when both are there, or are to come up. */
+static int check_rivals(const struct nic *nic, const struct nic *taken, size_t n)
+{
+	char mac[18];
+
+	for (size_t i = 0; !is_tap(nic->plan.kind) && i < n; i++) {
+		const struct dev *other = &taken[i].dev;
+
+		if (!dev_has_node(other) || lower_of(&taken[i].link) != lower_of(&nic->link))
+			continue;
+		if (nic->plan.mode == MODE_PASSTHRU || other->mode == MODE_PASSTHRU)
+			return fail_usage("open-exec: %s and %s exclude each other: passthru "
+					  "leaves no room on %s for another",
+					  other->name, nic->want.name, nic->link.name);
+		if (memcmp(other->address, nic->plan.guest.b, 6) != 0)
+			continue;
+		dev_mac_text(other->address, mac);
+		return fail_usage("open-exec: %s and %s exclude each other: both have %s on %s",
+				  other->name, nic->want.name, mac, nic->link.name);
+	}
+	return 0;
+}
+
+static int make(struct nic *nic, const struct nic *taken, size_t n_taken, struct lifeline *shared)
 {
 	struct lifeline_marks marks = { .n = 0 };
 	bool count;
 
 	if (plan_of(nic->home, &nic->want, &nic->plan, &nic->link) < 0 ||
-	    settle_lifetime(nic, nic->plan.kind, true) < 0)
+	    check_rivals(nic, taken, n_taken) < 0 || settle_lifetime(nic, nic->plan.kind, true) < 0)
 		return fail_code();
 	nic->plan.persist = nic->lifetime == LIFE_PERSISTENT;
 	if (strchr(nic->plan.name, '%') && lifeline_marks_load(nic->home, &marks) < 0)
@@ -187,16 +222,18 @@ static int make(struct nic *nic, struct lifeline *shared)
 		if (nic->made)
 			return fail_code();
 		if (fail_errnum() != EEXIST)
-			return dev_explain_make(&nic->home->nl, &nic->plan);
+			return dev_explain_make(&nic->home->nl, &nic->plan, NULL);
 		fail_clear();
 	}
 	for (unsigned tries = 0;; tries++) {
+		struct dev hidden;
+
 		if (try_to_make(nic, shared) == 0)
 			return 0;
 		if (nic->made)
 			return fail_code();
-		if (!lifeline_clear_way(nic->home, &nic->plan, 0, tries))
-			return dev_explain_make(&nic->home->nl, &nic->plan);
+		if (!lifeline_clear_way(nic->home, &nic->plan, 0, tries, &hidden))
+			return dev_explain_make(&nic->home->nl, &nic->plan, &hidden);
 	}
 }
 
@@ -290,12 +327,13 @@ static int pin_queue(struct nic *nic)
 	return 0;
 }
 
-int nic_take(struct nic *nic, struct dev_home *home, struct lifeline *shared)
+int nic_take(struct nic *nics, size_t i, struct dev_home *home, struct lifeline *shared)
 {
+	struct nic *nic = &nics[i];
 	int r;
 
 	nic->home = nic->at = home;
-	r = plan_wanted(&nic->want) ? make(nic, shared) : take(nic, shared);
+	r = plan_wanted(&nic->want) ? make(nic, nics, i, shared) : take(nic, shared);
 	return r < 0 ? r : pin_queue(nic);
 }
 
@@ -329,6 +367,16 @@ static int check_mac(struct nic *nic)
 	return tapfd_set_mac(nic->fds[0], nic->dev.name, nic->dev.address);
 }
 
+static int explain_up(struct nic *nic, const struct dev *hidden)
+{
+	struct dev dev = nic->dev;
+
+	/* Wherever it lives itself, its lower device is at home. */
+	if (is_inside(nic))
+		dev.link_netnsid = -1;
+	return dev_explain_up(&nic->home->nl, &dev, hidden);
+}
+
 /* Up, and the mark with it, in one send. */
 static int bring_up(struct nic *nic, const struct lifeline *shared, int arm)
 {
@@ -341,11 +389,13 @@ static int bring_up(struct nic *nic, const struct lifeline *shared, int arm)
 
 	nic->changed = true;
 	for (unsigned tries = 0;; tries++) {
+		struct dev hidden = { .ifindex = 0 };
+
 		if (dev_change(&nic->at->nl, &nic->dev, &change) == 0)
 			break;
 		if (!nic->made ||
-		    !lifeline_clear_way(nic->home, &nic->plan, nic->dev.ifindex, tries))
-			return dev_explain_up(&nic->home->nl, &nic->dev);
+		    !lifeline_clear_way(nic->home, &nic->plan, nic->dev.ifindex, tries, &hidden))
+			return explain_up(nic, &hidden);
 	}
 	return change.set_group ? lifeline_arm(arm, true) : 0;
 }
@@ -425,7 +475,7 @@ void nic_warn(struct nic *nic)
 		     nic->dev.name, link->name);
 	if (!dev_has_node(&nic->dev))
 		return;
-	if (streq(link->kind_name, "macvlan") || streq(link->kind_name, "macvtap"))
+	if (is_macvlan(link))
 		warn("%s is itself a %s: the kernel puts %s beside it, on its lower device",
 		     link->name, link->kind_name, nic->dev.name);
 	if (dev_is_wireless(nic->home, link))

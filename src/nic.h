@@ -46,11 +46,11 @@ void nic_init(struct nic *nic);
 /* Refuses words that cannot go together. Returns 0 or a recorded failure. */
 int nic_check(const struct nic *nic);
 
-/* Makes or finds the device at home and opens its queues. shared is the
- * lifeline of watched devices, made when the first one needs it; it
- * belongs to the caller. Until nic_settle() nothing that was there before is changed.
- * Returns 0 or a recorded failure; nic_undo() is due either way. */
-int nic_take(struct nic *nic, struct dev_home *home, struct lifeline *shared);
+/* Makes or finds the device of nics[i] at home and opens its queues; those before it
+ * are taken. shared is the lifeline of watched devices, made when the first one needs
+ * it; it belongs to the caller. Until nic_settle() nothing that was there before is
+ * changed. Returns 0 or a recorded failure; nic_undo() is due either way. */
+int nic_take(struct nic *nics, size_t i, struct dev_home *home, struct lifeline *shared);
 
 /* Opens a vhost descriptor for each queue. Without /dev/vhost-net that is a
  * failure for VHOST_ON only. Returns 0 or a recorded failure. */

@@ -10,6 +10,7 @@
 # shellcheck disable=SC2154 # common.bash sets stderr and the vt_ ones
 
 load ../lib/common
+load ../lib/lifetime
 load ../lib/refused
 
 admin='this needs CAP_NET_ADMIN in the network namespace (try sudo)'
@@ -106,6 +107,46 @@ in_the_way() {
 		open-exec vm1 -- true
 	untouched 125 "cannot bring up vm1: Address already in use: $line" \
 		open-exec vm1 lifetime persistent -- true
+}
+
+# ip does not show it, so it had better be named.
+@test "errors: what lives in a lifeline is in the way" {
+	local line mac=52:54:00:00:00:01
+
+	lower_new "$NS"
+	spawn_co vm0 vn open-exec vm0 link lower address $mac lifetime fd args none -- \
+		"$PROBE" hold
+	wait_text "$BATS_TEST_TMPDIR/vm0.out" '^{'
+	line="cannot bring up vm1: Address already in use: $mac is already used by vm0 on lower"
+	untouched_held 2 "$line" create vm1 link lower address $mac up
+	for life in fd watched persistent; do
+		untouched_held 125 "$line" \
+			open-exec vm1 link lower address $mac lifetime "$life" -- true
+		untouched_held 125 "cannot create macvtap vm9 on lower: Invalid argument: passthru: lower already carries vm0" \
+			open-exec vm9 link lower mode passthru lifetime "$life" -- true
+	done
+	co_eof vm0
+	bg_end vm0
+	spawn_co vm0 vn open-exec vm0 link lower mode passthru lifetime fd args none -- \
+		"$PROBE" hold
+	wait_text "$BATS_TEST_TMPDIR/vm0.out" '^{'
+	line="cannot create macvtap vm1 on lower: Invalid argument: vm0 has lower whole (passthru)"
+	untouched_held 2 "$line" create vm1 link lower
+	untouched_held 125 "$line" open-exec vm1 link lower lifetime fd -- true
+}
+
+# untouched_held STATUS LINE ARGS... - as untouched, but one lifeline is there
+untouched_held() {
+	local before
+
+	before=$(vt_links) || return
+	refused "$@" || return
+	[[ $before == "$(vt_links)" ]] || fail "$vt_ran changed:" "$(vt_links)" || return
+	wait_until 5 vt_one_lifeline
+}
+
+vt_one_lifeline() {
+	(($(marks | wc -l) == 1))
 }
 
 @test "errors: the same MAC as others have it" {

@@ -389,7 +389,7 @@ static void explained(int err, const char *extack, const char *what, const struc
 
 	m.plan.link = w->link ? &m.link : NULL;
 	fail_errno(err, extack, "%s", what);
-	assert_int_equal(dev_explain_make(&home.nl, &m.plan), FAIL_SYS);
+	assert_int_equal(dev_explain_make(&home.nl, &m.plan, NULL), FAIL_SYS);
 	assert_int_equal(fail_errnum(), err);
 	check_failure(FAIL_SYS, line);
 }

@@ -311,17 +311,47 @@ nothing_of() {
 }
 
 # What is in the way is our own: it will not go by itself, so it is not waited for.
+# The kernel would say it only when the second one is there or is to come up.
 @test "nics: two that exclude each other are refused, and soon" {
-	local used="cannot bring up b: Address already in use: ${MAC[1]} is already used by"
-	local two=(a link lower address "${MAC[1]}" dev b link lower address "${MAC[1]}")
+	local life pair on line="open-exec: a and b exclude each other:"
+	local one="a link lower address ${MAC[1]}" other="b link lower address ${MAC[1]}"
 
-	soon "$used a on lower" "${two[@]}"
-	soon "$used a on lower" "${two[@]}" lifetime persistent
+	ip -n "$NS" link add mv0 link lower type macvlan mode bridge
+	ip -n "$NS" link set mv0 up
+	for life in fd watched persistent; do
+		for pair in "$one dev $other" "$one dev c link peer dev $other mode bridge" \
+			"$one dev ${other/lower/mv0}" "${one/lower/mv0} dev $other"; do
+			on=${pair##*link }
+			# shellcheck disable=SC2086 # words
+			soon "$line both have ${MAC[1]} on ${on%% *}" -q $pair lifetime "$life"
+		done
+	done
+	ip -n "$NS" link del mv0
+	for life in fd watched persistent; do
+		for pair in "a link lower mode passthru dev b link lower mode passthru" \
+			"a link lower mode passthru dev b link lower" \
+			"a link lower dev b link lower mode passthru"; do
+			# shellcheck disable=SC2086
+			soon "$line passthru leaves no room on lower for another" -q $pair \
+				lifetime "$life"
+		done
+	done
+	# Nothing that was there is in the kernel's way but where it says so.
+	vn create a link lower address "${MAC[1]}"
+	soon "cannot bring up a: Address already in use: ${MAC[1]} is already used by b on lower" \
+		-q b link lower address "${MAC[1]}" dev a
+}
+
+@test "nics: two that do not exclude each other" {
+	bridge_new "$NS" br0 port0 far
+	probed a link lower address "${MAC[1]}" dev b link peer address "${MAC[1]}" \
+		dev c link br0 address "${MAC[1]}" dev d link far mode passthru lifetime fd --
+	found '.env.VNETCTL_DEV == "a,b,c,d"'
 }
 
 # soon LINE WORDS... - refused so, within five seconds, and nothing is left
 soon() {
-	untouched_cmd 125 "$1" in_ns "$NS" timeout 5 "$VNETCTL" open-exec "${@:2}" args none -- true &&
+	untouched_cmd 125 "$1" in_ns "$NS" timeout 5 "$VNETCTL" "$2" open-exec "${@:3}" args none -- true &&
 		wait_until 5 nobody_left
 }
 
