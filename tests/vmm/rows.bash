@@ -104,3 +104,22 @@ each_row() {
 told() {
 	grep -oE -- "$1" | sed 's/.*=//'
 }
+
+# each_manual_row FUNCTION - calls it for each row of the manual's table of the forms,
+# on a macvtap and on a tap. ROW is the row, and behind open-exec go WORDS.
+each_manual_row() {
+	local row n=0 link words
+
+	while IFS= read -r row; do
+		((++n))
+		for link in lower br0; do
+			IFS='|' read -r words FORM NICS QUEUES VHOST OFFLOADS <<<"$row"
+			[[ $words != '(no more)' ]] || words=''
+			read -ra WORDS <<<"vm0 link $link $words"
+			"$1" </dev/null || fail "on $link, in the manual's row \"$row\"" || return
+			all_gone vm0 vm1 || return
+		done
+	done < <(awk '/^\.TE/ { on = 0 } on && gsub(/\|/, "|") == 5
+		/^words\|.*\|offloads$/ { on = 1 }' "$VT_ROOT/man/vnetctl.8")
+	((n >= 9)) || fail "the manual's table has $n rows"
+}

@@ -66,10 +66,19 @@ row_is_wanted() {
 	echo "${WORDS[*]}: 0 $back $back $vhosts " >>"$BATS_TEST_TMPDIR/want"
 }
 
+manual_row_is_wanted() {
+	local n=$((NICS * QUEUES))
+
+	[[ $VHOST != no ]] || return 0
+	echo "${WORDS[*]}" >>"$BATS_TEST_TMPDIR/words"
+	echo "${WORDS[*]}: 0 $n $n $n " >>"$BATS_TEST_TMPDIR/want"
+}
+
 @test "vhost: QEMU starts with each row, and its threads are the kernel's" {
 	local -A seen=()
 
 	each_row VHOST_ROWS row_is_wanted
+	each_manual_row manual_row_is_wanted
 	(($(wc -l <"$BATS_TEST_TMPDIR/words") >= 5))
 	echo "left: []" >>"$BATS_TEST_TMPDIR/want"
 	echo "$SCRIPT" >"$BATS_TEST_TMPDIR/vhost.sh"
