@@ -4,7 +4,7 @@
 # vnetctl in a virtual machine with a distribution's kernel. The machine is
 # booted once and runs guest.sh; each test here is one name that guest.sh must
 # have reported as ok. A name it did not report is a failure, and so is one
-# that is not in this file.
+# that is not in this file. What it measured is printed among the results.
 
 setup_file() {
 	local vnetctl=${VNETCTL:-$BATS_TEST_DIRNAME/../../build/vnetctl}
@@ -103,7 +103,7 @@ reported() {
 
 	while IFS= read -r line; do
 		case $line in
-		'#'*) continue ;;
+		'# '*) echo "# in the machine: ${line#'# '}" >&3; continue ;;
 		'ok '*) line=${line#ok } ;;
 		'not ok '*) continue ;;
 		esac

@@ -4,8 +4,8 @@
 # Warnings that save an evening: exact, one line each, silenced by -quiet; and
 # COMMAND runs all the same.
 #
-# The one of a wireless lower device is not proved here: a device is wireless when
-# its driver gave it a phy80211, and no kernel of these tests has such a driver.
+# The one of a wireless lower device is in tests/unit: a device is wireless when its
+# driver gave it a phy80211, and no kernel of these tests has such a driver.
 
 load ../lib/common
 load ../lib/device
