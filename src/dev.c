@@ -678,20 +678,22 @@ static int wait_removed(struct nl *nl, const struct dev *dev, int heard, int rep
 	return err ? nl_refused(err, NULL, "cannot remove %s", dev->name) : 0;
 }
 
+/* With a socket of its own: it reads there when we have long gone on to the next. */
 int dev_delete_quick(struct nl *nl, const struct dev *dev)
 {
 	auto_close int heard = nl_link_watch(dev->ifindex), mine = -1, its = -1;
-	struct removal removal = { nl, dev, -1 };
+	auto_nl struct nl own = NL_INIT;
+	struct removal removal = { &own, dev, -1 };
 	int ends[2];
 
-	if (heard < 0)
-		return heard;
+	if (heard < 0 || nl_open(&own) < 0)
+		return fail_code();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail_sys("cannot remove %s", dev->name);
 	mine = ends[0];
 	its = removal.report = ends[1];
 
-	const int keep[] = { nl->fd, its };
+	const int keep[] = { own.fd, its };
 
 	if (watch_detach(keep, ARRAY_SIZE(keep), remove_and_report, &removal) < 0)
 		return fail_code();
