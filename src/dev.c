@@ -459,11 +459,21 @@ void dev_alias(const struct dev *dev, char text[256])
 	}
 }
 
+/* From 2^20 to 2^24: clear of the kernel's own small numbers. */
+int dev_random_index(int *ifindex)
+{
+	uint32_t r;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		return fail_sys("cannot get random bytes");
+	*ifindex = (int)((1U << 20) + r % ((1U << 24) - (1U << 20)));
+	return 0;
+}
+
 void dev_put_dress(struct nl *nl, int ifindex, const char *altname)
 {
 	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, ifindex);
 	struct nlattr *nest = mnl_attr_nest_start(nlh, IFLA_PROP_LIST), *inet6;
-	struct ifinfomsg *ifm;
 
 	mnl_attr_put_strz(nlh, IFLA_ALT_IFNAME, altname);
 	mnl_attr_nest_end(nlh, nest);
@@ -480,12 +490,21 @@ void dev_put_dress(struct nl *nl, int ifindex, const char *altname)
 	mnl_attr_nest_end(nlh, nest);
 	nl_quiet(nl);
 	nl_next(nl);
+}
 
-	/* Without an address of the host's, nobody subscribes to multicast for the
-	 * guest: it would hear no neighbour solicitation. */
-	nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
-	ifm = mnl_nlmsg_get_payload(nlh);
+void dev_put_allmulti(struct nlmsghdr *nlh)
+{
+	struct ifinfomsg *ifm = mnl_nlmsg_get_payload(nlh);
+
 	ifm->ifi_flags = ifm->ifi_change = IFF_ALLMULTI;
+}
+
+int dev_finish(struct nl *nl, int ifindex, struct dev *dev, const char *what)
+{
+	struct get get = { dev, -1 };
+
+	get_msg(nl, ifindex, -1);
+	return nl_talk(nl, store, &get, "%s", what);
 }
 
 int dev_hush(const struct dev *dev)
@@ -511,23 +530,94 @@ int dev_hush(const struct dev *dev)
 /* Persistence is what a tap gets last: until then it dies with us. */
 int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struct dev *dev, int *fd)
 {
-	struct nl *own = inner ? inner : nl;
 	char altname[DEV_ALTNAME];
-	int ifindex = 0;
 
 	*fd = -1;
 	if (new_mark(plan, altname) < 0 ||
-	    plan->kind->make(nl, inner, plan, altname, &ifindex, fd) < 0)
+	    plan->kind->make(nl, inner, plan, altname, dev, fd) < 0)
 		return fail_code();
-	if (dev_get_index(own, -1, ifindex, dev) == 0 && dev_hush(dev) == 0 &&
+	if (dev_hush(dev) == 0 &&
 	    (*fd < 0 || !plan->persist || tapfd_set_persist(*fd, true) == 0))
 		return 0;
-	*dev = (struct dev){ .ifindex = ifindex, .netnsid = -1 };
 	if (*fd >= 0)
 		close(steal_fd(fd));
 	else
-		dev_delete(own, dev);
+		dev_delete(inner ? inner : nl, dev);
 	return fail_code();
+}
+
+bool dev_is_queued(const struct dev_plan *plan)
+{
+	return plan->kind->queue;
+}
+
+/* A send full of creations, as its answers come. */
+struct births {
+	struct dev_birth *list;
+	size_t n;
+	uint32_t first[DEV_AT_ONCE]; /* message of each */
+	char altname[DEV_AT_ONCE][DEV_ALTNAME];
+};
+
+static int take_birth(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ifinfomsg *ifm = mnl_nlmsg_get_payload(nlh);
+	struct births *births = arg;
+
+	for (size_t i = 0; i < births->n; i++) {
+		struct dev_birth *birth = &births->list[i];
+		struct get get = { &birth->dev, -1 };
+
+		if (birth->ifindex == ifm->ifi_index && !birth->err)
+			return store(nlh, &get);
+	}
+	return 0;
+}
+
+/* The first failure of each counts: the others follow from it. */
+static void take_failure(uint32_t message, int err, const char *words, void *arg)
+{
+	struct births *births = arg;
+	size_t i = births->n - 1;
+
+	(void)words;
+	while (i > 0 && births->first[i] > message)
+		i--;
+	if (!births->list[i].err)
+		births->list[i].half = message > births->first[i];
+	if (!births->list[i].err)
+		births->list[i].err = err;
+}
+
+int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n)
+{
+	struct births births = { .list = list, .n = n };
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (dev_random_index(&list[i].ifindex) < 0 ||
+		    new_mark(list[i].plan, births.altname[i]) < 0)
+			return fail_code();
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			nl_next(nl);
+		births.first[i] = nl->queued;
+		list[i].plan->kind->queue(nl, list[i].plan, births.altname[i], list[i].ifindex);
+		get_msg(nl, list[i].ifindex, -1);
+	}
+	nl->error = take_failure;
+	nl->error_arg = &births; /* cppcheck-suppress autoVariables ; unset below */
+	r = nl_talk(nl, take_birth, &births, "cannot create devices");
+	nl->error = NULL;
+	nl->error_arg = NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (r < 0 || list[i].half)
+			dev_delete(nl, &(struct dev){ .ifindex = list[i].ifindex, .netnsid = -1 });
+	}
+	if (r == 0)
+		fail_clear();
+	return r;
 }
 
 int dev_explain_make(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden)

@@ -52,9 +52,9 @@ enum dev_mode {
 
 /* What RTM_NEWLINK says. Indexes and ids are 0 or -1 when there is none. */
 struct dev {
+	const struct dev_kind *kind; /* NULL: neither macvtap nor tap */
 	int ifindex;
 	char name[IFNAMSIZ];
-	const struct dev_kind *kind; /* NULL: neither macvtap nor tap */
 	char kind_name[16];	     /* IFLA_INFO_KIND; empty for plain hardware */
 	char slave_kind[16];	     /* of its master, if any */
 	unsigned flags;		     /* IFF_* */
@@ -67,8 +67,8 @@ struct dev {
 	int link;	      /* the lower device's ifindex ... */
 	int32_t link_netnsid; /* ... in this namespace, -1 for the device's own */
 	int master;
-	bool isolated;
 	enum dev_mode mode;
+	bool isolated;
 	bool is_tun, persist, vnet_hdr, multi_queue;
 	uint32_t tap_queues;
 	uid_t owner; /* (uid_t)-1: none */
@@ -154,6 +154,25 @@ void dev_alias(const struct dev *dev, char text[256]);
  * one in passing (tap), else -1. On failure nothing is left. */
 int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struct dev *dev,
 	     int *fd);
+
+/* True when such a device can be one of dev_make_many(). */
+bool dev_is_queued(const struct dev_plan *plan);
+
+#define DEV_AT_ONCE 32
+
+/* One of many devices that are made at once. */
+struct dev_birth {
+	const struct dev_plan *plan;
+	int ifindex;	/* chosen for it */
+	int err;	/* why it was not made, else 0 */
+	bool half;	/* for dev_make_many() itself */
+	struct dev dev; /* what was made */
+};
+
+/* Makes n devices (at most DEV_AT_ONCE), all at home, in one send: each as dev_make() would
+ * but for dev_hush(), which is due, and each by itself: one that was refused has its err and
+ * left nothing. Returns 0 or a recorded failure; then none was made. */
+int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n);
 
 /* Adds what can be told about a failed dev_make() to the failure on record:
  * the object in the way, the way out. hidden is one that may be in the way in a

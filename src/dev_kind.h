@@ -17,9 +17,15 @@ struct dev_kind {
 	/* Reads IFLA_INFO_DATA. */
 	void (*parse)(const struct nlattr *data, struct dev *dev);
 
-	/* As dev_make(); the ifindex of the new device goes to *ifindex. */
+	/* As dev_make(), all but what /proc/sys and persistence take. */
 	int (*make)(struct nl *nl, struct nl *inner, const struct dev_plan *plan,
-		    const char *altname, int *ifindex, int *fd);
+		    const char *altname, struct dev *dev, int *fd);
+
+	/* Queues all messages that make a device with this index at home, each of them quiet,
+	 * the creation first; three at most, or four for passthru. NULL: it takes more than
+	 * messages. */
+	void (*queue)(struct nl *nl, const struct dev_plan *plan, const char *altname,
+		      int ifindex);
 
 	/* As dev_explain_make(), but for the name that is taken. */
 	int (*explain)(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden);
@@ -30,8 +36,19 @@ struct dev_kind {
 extern const struct dev_kind dev_macvtap;
 extern const struct dev_kind dev_tap;
 
-/* Queues the messages that mark and quieten a device: the altname, no address
- * of its own (addrgenmode), all multicast for the guest. */
+/* Chooses the index of a device that is to be made. Returns 0 or a recorded failure. */
+int dev_random_index(int *ifindex);
+
+/* Queues the messages that mark and quieten a device: the altname, and no address
+ * of its own (addrgenmode). */
 void dev_put_dress(struct nl *nl, int ifindex, const char *altname);
+
+/* All multicast for the guest, in the message begun last. Without an address of the
+ * host's nobody subscribes to any: it would hear no neighbour solicitation. */
+void dev_put_allmulti(struct nlmsghdr *nlh);
+
+/* Sends what is queued and, behind it, the question for the device, whose answer goes to
+ * *dev. Returns 0 or the first failure, recorded as WHAT. */
+int dev_finish(struct nl *nl, int ifindex, struct dev *dev, const char *what);
 
 #endif

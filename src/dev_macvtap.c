@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if_arp.h>
-#include <sys/random.h>
+#include <stdio.h>
 
 #include "dev_kind.h"
 #include "fail.h"
@@ -64,6 +64,7 @@ static void put_create(struct nl *nl, const struct dev_plan *plan, int ifindex)
 {
 	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifindex);
 
+	dev_put_allmulti(nlh);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, plan->name);
 	mnl_attr_put_u32(nlh, IFLA_LINK, (uint32_t)plan->link->ifindex);
 	/* A given address is final: udev leaves it alone (addr_assign_type). */
@@ -79,17 +80,6 @@ static void put_create(struct nl *nl, const struct dev_plan *plan, int ifindex)
 	if (plan->nsfd >= 0)
 		mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)plan->nsfd);
 	put_mode(nlh, plan->mode);
-}
-
-/* From 2^20 to 2^24: clear of the kernel's own small numbers. */
-static int random_index(int *ifindex)
-{
-	uint32_t r;
-
-	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
-		return fail_sys("cannot get random bytes");
-	*ifindex = (int)((1U << 20) + r % ((1U << 24) - (1U << 20)));
-	return 0;
 }
 
 /* Whatever of a failed send did happen is undone. */
@@ -113,31 +103,41 @@ static void put_passthru_mac(struct nl *nl, const struct dev_plan *plan, int ifi
 	nl_next(nl);
 }
 
+static void queue(struct nl *nl, const struct dev_plan *plan, const char *altname, int ifindex)
+{
+	put_create(nl, plan, ifindex);
+	nl_quiet(nl);
+	nl_next(nl);
+	put_passthru_mac(nl, plan, ifindex);
+	dev_put_dress(nl, ifindex, altname);
+}
+
 static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
-		int *ifindex, int *fd)
+		struct dev *dev, int *fd)
 {
 	struct nl *own = inner ? inner : nl;
+	char what[96];
+	int ifindex;
 
 	(void)fd;
-	if (random_index(ifindex) < 0)
+	if (dev_random_index(&ifindex) < 0)
 		return fail_code();
-	put_create(nl, plan, *ifindex);
+	snprintf(what, sizeof(what), "cannot create macvtap %s on %s", plan->name,
+		 plan->link->name);
 	if (inner) {
 		/* The creation is asked at home, where the lower device is. */
-		if (nl_talk(nl, NULL, NULL, "cannot create macvtap %s on %s", plan->name,
-			    plan->link->name) < 0)
+		put_create(nl, plan, ifindex);
+		if (nl_talk(nl, NULL, NULL, "%s", what) < 0)
 			return fail_code();
+		put_passthru_mac(own, plan, ifindex);
+		dev_put_dress(own, ifindex, altname);
 	} else {
-		nl_quiet(nl);
-		nl_next(nl);
+		queue(nl, plan, altname, ifindex);
 	}
-	put_passthru_mac(own, plan, *ifindex);
-	dev_put_dress(own, *ifindex, altname);
-	if (nl_talk(own, NULL, NULL, "cannot create macvtap %s on %s", plan->name,
-		    plan->link->name) == 0)
+	if (dev_finish(own, ifindex, dev, what) == 0)
 		return 0;
 	if (inner || own->failed > 0)
-		unmake(own, *ifindex);
+		unmake(own, ifindex);
 	return fail_code();
 }
 
@@ -252,6 +252,7 @@ const struct dev_kind dev_macvtap = {
 	.mode_flaw = mode_flaw,
 	.parse = parse,
 	.make = make,
+	.queue = queue,
 	.explain = explain,
 	.open = open_queue,
 	.set_mode = set_mode,

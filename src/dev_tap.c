@@ -9,6 +9,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <stdio.h>
 
 #include "dev_kind.h"
 #include "fail.h"
@@ -76,31 +77,28 @@ static void put_isolated(struct nl *nl, int ifindex, bool isolated)
 	mnl_attr_nest_end(nlh, info);
 }
 
-static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname, int ifindex,
-		 const char *name)
+static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname, struct dev *dev)
 {
-	/* A port with a smaller MTU would lower the bridge's. */
+	/* A port with a smaller MTU would lower the bridge's; it becomes one last of all. */
 	uint32_t mtu = plan->mtu ? plan->mtu : plan->link ? plan->link->mtu : 0;
-	struct nlmsghdr *nlh;
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
+	char what[96];
 
-	if (mtu) {
-		nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+	dev_put_allmulti(nlh);
+	if (mtu)
 		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-		nl_next(nl);
-	}
-	if (plan->link) {
-		nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+	if (plan->link)
 		mnl_attr_put_u32(nlh, IFLA_MASTER, (uint32_t)plan->link->ifindex);
+	nl_quiet(nl);
+	nl_next(nl);
+	if (plan->link && plan->mode == MODE_PRIVATE) {
+		put_isolated(nl, dev->ifindex, true);
 		nl_next(nl);
-		if (plan->mode == MODE_PRIVATE) {
-			put_isolated(nl, ifindex, true);
-			nl_next(nl);
-		}
 	}
-	dev_put_dress(nl, ifindex, altname);
-	return nl_talk(nl, NULL, NULL,
-		       plan->link ? "cannot set up tap %s on %s" : "cannot set up tap %s", name,
-		       plan->link ? plan->link->name : "");
+	dev_put_dress(nl, dev->ifindex, altname);
+	snprintf(what, sizeof(what), "cannot set up tap %s%s%s", dev->name,
+		 plan->link ? " on " : "", plan->link ? plan->link->name : "");
+	return dev_finish(nl, dev->ifindex, dev, what);
 }
 
 static void own_mac(const struct mac *guest, uint8_t mac[6])
@@ -110,31 +108,27 @@ static void own_mac(const struct mac *guest, uint8_t mac[6])
 }
 
 static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
-		int *ifindex, int *fd)
+		struct dev *dev, int *fd)
 {
 	auto_close int tap = tapfd_make_tap(plan->name, plan->queues > 1);
 	struct tapfd_info info;
 	uint8_t mac[6];
-	struct dev dev;
 
 	(void)inner;
 	if (tap < 0)
 		return tap;
 	own_mac(&plan->guest, mac);
-	/* At once: udev may think that it must choose an address itself. */
-	if (tapfd_ask(tap, &info) < 0 || tapfd_set_mac(tap, info.name, mac) < 0 ||
-	    dev_get(nl, -1, info.name, &dev) < 0 ||
-	    dress(nl, plan, altname, dev.ifindex, info.name) < 0)
-		return fail_code();
 	if (plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1) {
 		if (tapfd_set_owner(tap, plan->owner, plan->owner_group) < 0)
 			return fail_code();
 	}
-	if (dev_get_index(nl, -1, dev.ifindex, &dev) < 0)
+	/* At once: udev may think that it must choose an address itself. */
+	if (tapfd_ask(tap, &info) < 0 || tapfd_set_mac(tap, info.name, mac) < 0 ||
+	    dev_get(nl, -1, info.name, dev) < 0 || dress(nl, plan, altname, dev) < 0)
 		return fail_code();
-	if (memcmp(dev.address, mac, 6) != 0 && tapfd_set_mac(tap, info.name, mac) < 0)
+	if (memcmp(dev->address, mac, 6) != 0 && tapfd_set_mac(tap, info.name, mac) < 0)
 		return fail_code();
-	*ifindex = dev.ifindex;
+	memcpy(dev->address, mac, 6);
 	*fd = steal_fd(&tap);
 	return 0;
 }

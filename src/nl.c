@@ -97,8 +97,8 @@ void nl_next(struct nl *nl)
 
 void nl_lenient(struct nl *nl)
 {
-	if (nl->queued < 64)
-		nl->lenient |= UINT64_C(1) << nl->queued;
+	if (nl->queued < NL_MOST)
+		nl->lenient[nl->queued / 64] |= UINT64_C(1) << nl->queued % 64;
 }
 
 void nl_quiet(struct nl *nl)
@@ -110,7 +110,7 @@ void nl_quiet(struct nl *nl)
 
 bool nl_fits(const struct nl *nl, size_t size)
 {
-	return NL_BUF - nl->used > size;
+	return NL_BUF - nl->used > size && nl->queued + 1 < NL_MOST;
 }
 
 static int send_queue(struct nl *nl)
@@ -226,12 +226,17 @@ int nl_refused(int err, const char *words, const char *fmt, ...)
 /* What was sent and how its answers are to be taken. */
 struct exchange {
 	uint32_t first, n; /* sequence number of the first of n messages */
-	uint64_t lenient;
+	uint64_t lenient[NL_MOST / 64];
 	bool acked; /* the last one is answered by an ack, else by its reply */
 	nl_answer *cb;
 	void *arg;
 	const char *what;
 };
+
+static bool is_lenient(const struct exchange *x, uint32_t i)
+{
+	return i < NL_MOST && x->lenient[i / 64] >> i % 64 & 1;
+}
 
 /* One answer. Returns 0 or a recorded failure. */
 static int take_answer(struct nl *nl, const struct exchange *x, const struct nlmsghdr *nlh)
@@ -242,7 +247,7 @@ static int take_answer(struct nl *nl, const struct exchange *x, const struct nlm
 	if (nlh->nlmsg_type != NLMSG_ERROR)
 		return x->cb ? x->cb(nlh, x->arg) : 0;
 	err = error_of(nlh);
-	if (!err || (err == EAFNOSUPPORT && i < 64 && (x->lenient >> i & 1)))
+	if (!err || (err == EAFNOSUPPORT && is_lenient(x, i)))
 		return 0;
 	if (nl->error) {
 		nl->error(i, err, extack(nlh), nl->error_arg);
@@ -288,7 +293,6 @@ int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 	struct exchange x = {
 		.first = nl->seq - nl->queued,
 		.n = nl->queued + 1,
-		.lenient = nl->lenient,
 		.acked = last->nlmsg_flags & NLM_F_ACK,
 		.cb = cb,
 		.arg = arg,
@@ -299,7 +303,8 @@ int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 	va_start(ap, fmt);
 	words_of(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	nl->lenient = 0;
+	memcpy(x.lenient, nl->lenient, sizeof(x.lenient));
+	memset(nl->lenient, 0, sizeof(nl->lenient));
 	nl->failed = 0;
 	if (send_queue(nl) < 0)
 		return fail_sys("%s", what);

@@ -12,6 +12,9 @@
 #include "util.h"
 
 #define NL_BUF (64 * 1024)
+/* Messages in a send: so many answers fit into the socket's buffer, and one that does
+ * not is lost. */
+#define NL_MOST 128
 
 /* Told that message number i of a send failed with err and the kernel's words,
  * which may be NULL. */
@@ -25,7 +28,7 @@ struct nl {
 	uint32_t queued;  /* and their number */
 	uint32_t failed;  /* which message of the last talk failed, from 0; their
 			   * number when no answer could be read */
-	uint64_t lenient; /* messages that may answer EAFNOSUPPORT */
+	uint64_t lenient[NL_MOST / 64]; /* messages that may answer EAFNOSUPPORT */
 	nl_error *error;  /* told each failure of the next talk instead of the record */
 	void *error_arg;
 	uint8_t *tx, *rx; /* NL_BUF bytes each */
@@ -56,8 +59,7 @@ struct nlmsghdr *nl_link_msg(struct nl *nl, uint16_t type, uint16_t flags, int i
 void nl_next(struct nl *nl);
 
 /* Marks the message begun last as one that may answer EAFNOSUPPORT without
- * that being a failure (IPv6 is off, or not for such a device). Only for the first 64
- * messages of a send. */
+ * that being a failure (IPv6 is off, or not for such a device). */
 void nl_lenient(struct nl *nl);
 
 /* The message begun last is not to be acked: an answer comes only if it fails, or if
@@ -65,7 +67,8 @@ void nl_lenient(struct nl *nl);
  * must be acked or be a get. */
 void nl_quiet(struct nl *nl);
 
-/* True when another message of size bytes fits into the send. */
+/* True when one more message, of size bytes, fits into the send behind the one begun
+ * last. */
 bool nl_fits(const struct nl *nl, size_t size);
 
 /* What one answer carries; return a negative recorded failure to stop. */
