@@ -5,6 +5,7 @@
 #include "batch.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "fail.h"
 
@@ -40,13 +41,29 @@ struct state {
 	int quote;   /* '\'', '"' or 0 */
 };
 
+/* At the end, and after a read that failed, -1. */
 static int get(struct batch *b)
 {
-	int c = getc(b->file);
+	if (b->at == b->end) {
+		ssize_t n;
 
-	if (c == '\n')
+		do
+			n = read(b->fd, b->in, sizeof(b->in));
+		while (n < 0 && errno == EINTR);
+		b->err = n < 0 ? errno : 0;
+		b->at = 0;
+		b->end = n > 0 ? (size_t)n : 0;
+		if (n <= 0)
+			return -1;
+	}
+	if (b->in[b->at] == '\n')
 		b->next++;
-	return c;
+	return (unsigned char)b->in[b->at++];
+}
+
+bool batch_is_ready(const struct batch *b)
+{
+	return memchr(b->in + b->at, '\n', b->end - b->at);
 }
 
 static int end_word(struct batch *b, struct state *s)
@@ -74,13 +91,13 @@ static int backslash(struct batch *b, struct state *s)
 	if (c == '\r') {
 		c = get(b);
 		if (c != '\n') {
-			ungetc(c, b->file);
+			b->at -= c >= 0;
 			c = '\r';
 		}
 	}
 	if (c == '\n')
 		return 0;
-	if (c == EOF)
+	if (c < 0)
 		return fail_usage("the last line ends in a backslash");
 	return put_byte(b, s, c);
 }
@@ -113,7 +130,7 @@ static int skip_line(struct batch *b)
 
 	do
 		c = get(b);
-	while (c != '\n' && c != EOF);
+	while (c != '\n' && c >= 0);
 	return c;
 }
 
@@ -124,12 +141,12 @@ static int read_line(struct batch *b, struct state *s, bool *end)
 
 		if (c == '#' && !s->inside && !s->quote)
 			c = skip_line(b);
-		if (c == EOF) {
+		if (c < 0) {
 			*end = true;
-			if (ferror(b->file))
-				return fail_sys("cannot read %s", b->name);
+			if (b->err)
+				return fail_errno(b->err, NULL, "cannot read %s", b->name);
 		}
-		if (c == EOF || (c == '\n' && !s->quote)) {
+		if (c < 0 || (c == '\n' && !s->quote)) {
 			if (s->quote)
 				return fail_usage("a quote is not closed");
 			return end_word(b, s);
@@ -185,15 +202,43 @@ int batch_next(struct batch *b, char ***argv)
 
 unsigned batch_lines(struct batch *b)
 {
-	long from = ftell(b->file);
-	unsigned n = 0;
-	int c;
-
 	/* Not seekable: ESPIPE. Standard input may begin in the middle of a file. */
-	if (from < 0 || fseek(b->file, from, SEEK_SET) < 0)
-		return 0;
-	while ((c = getc(b->file)) != EOF)
-		n += c == '\n';
-	clearerr(b->file);
-	return fseek(b->file, from, SEEK_SET) < 0 ? 0 : n;
+	off_t at = lseek(b->fd, 0, SEEK_CUR);
+	char buf[4096];
+	unsigned n = 0;
+	ssize_t got;
+
+	while (at >= 0 && (got = pread(b->fd, buf, sizeof(buf), at)) > 0) {
+		for (ssize_t i = 0; i < got; i++)
+			n += buf[i] == '\n';
+		at += got;
+	}
+	return n;
+}
+
+int batch_keep(const struct batch *b, int argc, struct batch_line *line)
+{
+	const char *last = b->argv[argc - 1];
+	size_t size = (size_t)(last - b->text) + strlen(last) + 1;
+	size_t words = ((size_t)argc + 1) * sizeof(char *), place = strlen(b->place) + 1;
+	char *text;
+
+	line->argv = malloc(words + size + place);
+	if (!line->argv)
+		return fail_errno(ENOMEM, NULL, "cannot read %s", b->name);
+	text = (char *)line->argv + words;
+	memcpy(text, b->text, size);
+	line->place = memcpy(text + size, b->place, place);
+	line->argc = argc;
+	line->line = b->line;
+	for (int i = 0; i < argc; i++)
+		line->argv[i] = text + (b->argv[i] - b->text);
+	line->argv[argc] = NULL;
+	return 0;
+}
+
+void batch_line_free(struct batch_line *line)
+{
+	free(line->argv);
+	*line = (struct batch_line){ .argc = 0 };
 }

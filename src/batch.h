@@ -3,12 +3,10 @@
 #ifndef VNETCTL_BATCH_H
 #define VNETCTL_BATCH_H
 
-#include <stdio.h>
-
 #include "util.h"
 
 struct batch {
-	FILE *file;	  /* borrowed */
+	int fd;		  /* borrowed */
 	const char *name; /* as messages show it */
 	unsigned line;	  /* of the command read last: where it began */
 	unsigned next;
@@ -17,6 +15,17 @@ struct batch {
 	char **argv;
 	size_t argv_room;
 	char place[256]; /* "NAME:LINE" */
+	size_t at, end;	 /* of what is read of the file and not yet used, in in */
+	int err;	 /* errno of a read that failed */
+	char in[16 * 1024];
+};
+
+/* A command that was read, to be kept. */
+struct batch_line {
+	char *place;
+	char **argv; /* ends in NULL */
+	int argc;
+	unsigned line;
 };
 
 /* Reads the next command that is not empty. *argv gets its words, ending in
@@ -24,6 +33,16 @@ struct batch {
  * or a recorded failure: a usage failure for a line that is no command (reading can go
  * on), otherwise the file cannot be read. */
 int batch_next(struct batch *b, char ***argv);
+
+/* True when the next line has been read: reading it cannot wait for whoever writes. */
+bool batch_is_ready(const struct batch *b);
+
+/* Copies the command that batch_next() returned last, of argc words. batch_line_free()
+ * frees the copy. Returns 0 or a recorded failure. */
+int batch_keep(const struct batch *b, int argc, struct batch_line *line);
+
+/* Frees what batch_keep() made. */
+void batch_line_free(struct batch_line *line);
 
 /* The number of lines in the file, 0 if it cannot be read twice. For progress. */
 unsigned batch_lines(struct batch *b);

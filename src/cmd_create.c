@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* create: a device that stays, down and quiet unless "up" is given. */
+/* create: a device that stays, down and quiet unless "up" is given.
+ *
+ * Lines of a batch that stand together go to the kernel in one send, as long as each is
+ * a macvtap that messages alone can make. All judgement is that of a single create: the first
+ * line that is not plain, or that the kernel refuses, ends the send; what was made of
+ * those behind it is removed, and they are done one by one. So a batch does what its lines
+ * say, in their order, to the first error. If we are killed there are up to 32 devices more
+ * than were told, each of them whole. */
 #include <errno.h>
 
 #include "cmd.h"
@@ -92,22 +99,29 @@ static int make(struct dev_home *home, struct dev_plan *plan, struct dev *dev, i
 	return r;
 }
 
+static int bring_up(struct ctx *ctx, const struct dev_plan *plan, const struct dev *dev)
+{
+	const struct dev_change up = { .set_up = true, .up = true };
+
+	if (dev_change(&ctx->home.nl, dev, &up) < 0)
+		return fail_code();
+	if (plan->link && !(plan->link->flags & IFF_UP))
+		warn("%s is down, so %s reaches nobody: 'ip link set %s up'", plan->link->name,
+		     dev->name, plan->link->name);
+	return 0;
+}
+
 static int finish(struct ctx *ctx, const struct create *create, const struct dev_plan *plan,
 		  const struct dev *dev)
 {
-	const struct dev_change up = { .set_up = true, .up = true };
 	bool owned = plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1;
 	struct dev hidden;
 
 	if (owned && dev_has_node(dev) && own_node(ctx, plan, dev) < 0)
 		return fail_code();
 	for (unsigned tries = 0; create->up; tries++) {
-		if (dev_change(&ctx->home.nl, dev, &up) == 0) {
-			if (plan->link && !(plan->link->flags & IFF_UP))
-				warn("%s is down, so %s reaches nobody: 'ip link set %s up'",
-				     plan->link->name, dev->name, plan->link->name);
+		if (bring_up(ctx, plan, dev) == 0)
 			return 0;
-		}
 		if (!lifeline_clear_way(&ctx->home, plan, dev->ifindex, tries, &hidden))
 			return dev_explain_up(&ctx->home.nl, dev, &hidden);
 	}
@@ -131,28 +145,140 @@ static int tell(struct ctx *ctx, const struct create *create, const struct dev *
 	return out_plain_end();
 }
 
+static int parse(int argc, char **argv, struct create *create)
+{
+	*create = (struct create){ .up = false };
+	if (args_parse(&cmd_create.spec, "create", argc, argv, create, create) < 0)
+		return fail_code();
+	if (!create->want.name)
+		return fail_usage("create: which device? 'vnetctl create NAME ...'");
+	return 0;
+}
+
+static int plan_for(struct ctx *ctx, const struct create *create, struct dev_plan *plan,
+		    struct dev *link)
+{
+	if (plan_of(&ctx->home, &create->want, plan, link) < 0)
+		return fail_code();
+	plan->persist = true;
+	return 0;
+}
+
 static int run(struct ctx *ctx, int argc, char **argv)
 {
-	struct create create = { .up = false };
 	struct dev link = { 0 }, dev = { 0 };
+	struct create create;
 	struct dev_plan plan;
 	auto_close int fd = -1;
-	int r;
 
-	r = args_parse(&cmd_create.spec, "create", argc, argv, &create, &create);
-	if (r < 0)
-		return r;
-	if (!create.want.name)
-		return fail_usage("create: which device? 'vnetctl create NAME ...'");
-	if (plan_of(&ctx->home, &create.want, &plan, &link) < 0)
-		return fail_code();
-	plan.persist = true;
-	if (make(&ctx->home, &plan, &dev, &fd) < 0)
+	if (parse(argc, argv, &create) < 0 || plan_for(ctx, &create, &plan, &link) < 0 ||
+	    make(&ctx->home, &plan, &dev, &fd) < 0)
 		return fail_code();
 	if (finish(ctx, &create, &plan, &dev) == 0 && tell(ctx, &create, &dev) == 0)
 		return 0;
 	dev_delete(&ctx->home.nl, &dev);
 	return fail_code();
+}
+
+/* Lines of a batch that are done in one. */
+struct many {
+	struct create create[DEV_AT_ONCE];
+	struct dev_plan plan[DEV_AT_ONCE];
+	struct dev link[DEV_AT_ONCE];
+	struct dev_birth birth[DEV_AT_ONCE];
+	int locks; /* on the names */
+};
+
+/* Plans line i and takes the lock on its name. Returns false when it is to be done alone:
+ * whoever is wrong, or slow, or warned about is told once, and there. */
+static bool prepare(struct ctx *ctx, const struct batch_line *line, struct many *m, size_t i)
+{
+	struct create *create = &m->create[i];
+	struct dev_plan *plan = &m->plan[i];
+
+	/* Most have the same link. */
+	if (i)
+		m->link[i] = m->link[i - 1];
+	if (parse(line->argc - 1, line->argv + 1, create) < 0 || create->want.owner ||
+	    create->want.mode == MODE_SOURCE || create->want.mode == MODE_PASSTHRU ||
+	    plan_for(ctx, create, plan, &m->link[i]) < 0)
+		return false;
+	m->birth[i].plan = plan;
+	return dev_is_queued(plan) && lifeline_lock_more(&m->locks, plan->name) > 0;
+}
+
+/* How many of the first have names that no device inside a lifeline has. The kernel, which
+ * chooses for "%d", does not know of those. */
+static size_t count_free(struct ctx *ctx, const struct many *m, size_t n)
+{
+	struct lifeline_marks marks;
+	bool inside;
+	size_t i = 0;
+
+	if (lifeline_marks_load(&ctx->home, &marks) < 0)
+		return 0;
+	inside = lifeline_has_inside(&marks);
+	while (i < n && !(inside && (strchr(m->plan[i].name, '%') ||
+				     lifeline_has_name(&ctx->home, &marks, m->plan[i].name))))
+		i++;
+	lifeline_marks_free(&marks);
+	return i;
+}
+
+static bool complete(struct ctx *ctx, struct many *m, size_t i)
+{
+	const struct dev *dev = &m->birth[i].dev;
+
+	return !m->birth[i].err && dev_hush(dev) == 0 &&
+	       (!m->create[i].up || bring_up(ctx, &m->plan[i], dev) == 0) &&
+	       tell(ctx, &m->create[i], dev) == 0;
+}
+
+static void stays(const struct dev *dev, int err, void *arg)
+{
+	(void)dev;
+	(void)err;
+	(void)arg;
+}
+
+/* At once, if there can be a lifeline. */
+static void unmake(struct ctx *ctx, const struct dev_birth *births, size_t n)
+{
+	struct dev devs[DEV_AT_ONCE];
+	size_t made = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!births[i].err)
+			devs[made++] = births[i].dev;
+	}
+	if (made > 1 && lifeline_delete(&ctx->home, devs, made, stays, NULL) == 0)
+		return;
+	for (size_t i = 0; i < made; i++)
+		dev_delete(&ctx->home.nl, &devs[i]);
+}
+
+static size_t run_many(struct ctx *ctx, const struct batch_line *lines, size_t n)
+{
+	struct many *m = calloc(1, sizeof(*m));
+	size_t ready = 0, done = 0;
+
+	if (!m)
+		return 0;
+	m->locks = -1;
+	while (ready < n && prepare(ctx, &lines[ready], m, ready))
+		ready++;
+	ready = count_free(ctx, m, ready);
+	if (ready > 1 && dev_make_many(&ctx->home.nl, m->birth, ready) == 0) {
+		do
+			fail_place(lines[done].place);
+		while (complete(ctx, m, done) && ++done < ready);
+		unmake(ctx, m->birth + done, ready - done);
+	}
+	/* Who fails is told when it is done alone. */
+	fail_clear();
+	util_close(&m->locks);
+	free(m);
+	return done;
 }
 
 const struct cmd cmd_create = {
@@ -167,4 +293,5 @@ const struct cmd cmd_create = {
 			.name = take_name,
 		},
 	.run = run,
+	.run_many = run_many,
 };

@@ -5,12 +5,20 @@
  * Deleting one device costs the kernel some 20 ms, deleting a group of a
  * thousand not much more: so many devices first move into the group of a fresh
  * lifeline, where nobody else can be, and go at once. If we are killed in between they
- * are orphans. */
+ * are orphans. Lines of a batch that stand together and only name devices do so, too; the
+ * first that is to be refused ends the lot and is judged alone. */
 #include <errno.h>
 
 #include "cmd.h"
 #include "fail.h"
 #include "lifeline.h"
+
+/* Of a batch: what one line has added to devs. */
+struct part {
+	size_t end; /* of it in devs */
+	const char *place;
+	bool if_exists;
+};
 
 struct destroy {
 	const char **names;
@@ -28,6 +36,8 @@ struct destroy {
 	int link_index;
 	struct dev *devs; /* to be removed */
 	size_t n;
+	struct part parts[DEV_AT_ONCE]; /* of devs, in a batch */
+	size_t n_parts;
 };
 
 static void *take_name(void *dst, const char *name)
@@ -76,10 +86,10 @@ static int refuse_held(struct destroy *d, struct dev *dev)
 	return fail_hint("'force' removes it all the same, and its guest loses the network");
 }
 
-static bool is_listed(const struct destroy *d, const struct dev *dev)
+static bool is_among(const struct dev *devs, size_t n, const struct dev *dev)
 {
-	for (size_t i = 0; i < d->n; i++) {
-		if (d->devs[i].ifindex == dev->ifindex && d->devs[i].netnsid == dev->netnsid)
+	for (size_t i = 0; i < n; i++) {
+		if (devs[i].ifindex == dev->ifindex && devs[i].netnsid == dev->netnsid)
 			return true;
 	}
 	return false;
@@ -99,7 +109,7 @@ static int add_name(struct destroy *d, const char *name)
 
 	if (lifeline_lookup(d->home, name, &dev) < 0)
 		return fail_code();
-	return is_listed(d, &dev) ? 0 : add(d, &dev);
+	return is_among(d->devs, d->n, &dev) ? 0 : add(d, &dev);
 }
 
 /* type, link and all are for what vnetctl made: others' idle taps are theirs. */
@@ -182,23 +192,25 @@ static void remove_inside(struct destroy *d)
 static void tell_failed(const struct dev *dev, int err, void *arg)
 {
 	struct destroy *d = arg;
+	const struct part *part = d->parts;
 
-	if (err == ENODEV && d->if_exists)
+	while (part < d->parts + d->n_parts && (size_t)(dev - d->devs) >= part->end)
+		part++;
+	if (err == ENODEV && (d->n_parts ? part->if_exists : d->if_exists))
 		return;
-	fail_errno(err, NULL, "cannot remove %s", dev->name);
 	fail_note();
+	if (d->n_parts)
+		fail_place(part->place);
+	fail_errno(err, NULL, "cannot remove %s", dev->name);
 }
 
 static void remove_listed(struct destroy *d)
 {
-	struct lifeline ll = LIFELINE_INIT;
-
 	remove_inside(d);
 	if (d->n == 1)
 		dev_delete_quick(&d->home->nl, d->devs);
-	else if (d->n > 1 && lifeline_new(d->home, NULL, &ll) == 0)
-		dev_delete_many(&d->home->nl, d->devs, d->n, ll.mark, tell_failed, d);
-	lifeline_close(&ll);
+	else if (d->n > 1)
+		lifeline_delete(d->home, d->devs, d->n, tell_failed, d);
 	if (d->if_exists && fail_errnum() == ENODEV)
 		fail_clear();
 }
@@ -231,6 +243,14 @@ static int collect(struct destroy *d)
 	return 0;
 }
 
+static int parse(struct destroy *d, int argc, char **argv)
+{
+	d->names = calloc((size_t)argc + 1, sizeof(*d->names));
+	if (!d->names)
+		return fail_errno(ENOMEM, NULL, "cannot read the names");
+	return args_parse(&cmd_destroy.spec, "destroy", argc, argv, d, NULL);
+}
+
 static int run(struct ctx *ctx, int argc, char **argv)
 {
 	struct destroy d = {
@@ -239,11 +259,7 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		.patience = LIFELINE_PATIENCE,
 	};
 
-	d.names = calloc((size_t)argc + 1, sizeof(*d.names));
-	if (!d.names)
-		return fail_errno(ENOMEM, NULL, "cannot read the names");
-	if (args_parse(&cmd_destroy.spec, "destroy", argc, argv, &d, NULL) >= 0 &&
-	    collect(&d) == 0) {
+	if (parse(&d, argc, argv) >= 0 && collect(&d) == 0) {
 		if (!d.orphans)
 			drop_held(&d);
 		remove_listed(&d);
@@ -252,6 +268,67 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	free(d.names);
 	free(d.devs);
 	return fail_code();
+}
+
+/* Adds what the line names. Returns false when that is to be refused, or is not simple. */
+static bool add_names(struct destroy *d, const struct destroy *line)
+{
+	size_t before = d->n;
+	struct dev dev;
+
+	if (!line->n_names || line->type || line->link || line->all || line->orphans)
+		return false;
+	for (size_t i = 0; i < line->n_names; i++) {
+		if (lifeline_lookup(d->home, line->names[i], &dev) < 0) {
+			if (!line->if_exists || fail_errnum() != ENODEV)
+				return false;
+			fail_clear();
+			continue;
+		}
+		/* By the time of this line it would be gone, or it is no member of groups. */
+		if (is_among(d->devs, before, &dev) || dev.netnsid >= 0)
+			return false;
+		if (!is_among(d->devs, d->n, &dev) &&
+		    ((!line->force && refuse_held(d, &dev) < 0) || add(d, &dev) < 0))
+			return false;
+	}
+	return true;
+}
+
+static bool add_line(struct destroy *d, const struct batch_line *line)
+{
+	struct destroy one = { .n = 0 };
+	size_t before = d->n;
+	bool added = parse(&one, line->argc - 1, line->argv + 1) >= 0 && add_names(d, &one);
+
+	if (added)
+		d->parts[d->n_parts++] = (struct part){ d->n, line->place, one.if_exists };
+	else
+		d->n = before;
+	free(one.names);
+	return added;
+}
+
+static size_t run_many(struct ctx *ctx, const struct batch_line *lines, size_t n)
+{
+	struct destroy d = { .home = &ctx->home, .seen = HOLDERS_INIT };
+	size_t done = 0;
+	int r = 0;
+
+	while (done < n && add_line(&d, &lines[done]))
+		done++;
+	fail_clear();
+	if (d.n == 1)
+		r = dev_delete_quick(&d.home->nl, d.devs);
+	else if (d.n > 1)
+		r = lifeline_delete(d.home, d.devs, d.n, tell_failed, &d);
+	if (r < 0) {
+		fail_clear();
+		done = 0;
+	}
+	holders_free(&d.seen);
+	free(d.devs);
+	return done;
 }
 
 const struct cmd cmd_destroy = {
@@ -265,4 +342,5 @@ const struct cmd cmd_destroy = {
 		.name = take_name,
 	},
 	.run = run,
+	.run_many = run_many,
 };

@@ -19,7 +19,8 @@ struct failure {
 };
 
 static struct {
-	struct failure now, held;
+	struct failure now, held[2];
+	size_t n_held;
 	bool quiet;
 	int worst; /* exit status of what was printed so far */
 	const char *place;
@@ -149,13 +150,13 @@ void fail_clear(void)
 
 void fail_hold(void)
 {
-	state.held = rec;
+	state.held[state.n_held++ % ARRAY_SIZE(state.held)] = rec;
 	fail_clear();
 }
 
 void fail_release(void)
 {
-	rec = state.held;
+	rec = state.held[--state.n_held % ARRAY_SIZE(state.held)];
 }
 
 void fail_place(const char *place)
@@ -209,6 +210,11 @@ void fail_note(void)
 	if (-rec.code > state.worst)
 		state.worst = -rec.code;
 	fail_clear();
+}
+
+bool fail_was_told(void)
+{
+	return state.worst;
 }
 
 int fail_print(void)

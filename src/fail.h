@@ -45,10 +45,10 @@ int fail_errnum(void);
 void fail_clear(void);
 
 /* Puts the failure on record aside, so that what follows may fail and be
- * forgotten. Not nested. */
+ * forgotten. That may do the same, once. */
 void fail_hold(void);
 
-/* Brings back what fail_hold() put aside, in place of any later failure. */
+/* Brings back what the last fail_hold() put aside, in place of any later failure. */
 void fail_release(void);
 
 /* Sets the place ("FILE:LINE") that failures and warnings name from now on;
@@ -62,6 +62,9 @@ void fail_quiet(void);
  * for who goes on with the next thing (the batch loop, a name of many). The
  * status that the whole will end with is remembered. */
 void fail_note(void);
+
+/* True when any failure was told so far. */
+bool fail_was_told(void);
 
 /* As fail_note(), at the end of all: returns the exit status, 0, 1 or 2, of the
  * worst failure that was printed. */

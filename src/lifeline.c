@@ -153,23 +153,39 @@ static bool could_hold(uint32_t mark, const char *name)
 	return (((mark >> 1) - name_hash(name)) & 0x7fff) < TRIES;
 }
 
+static bool find_among(struct dev_home *home, const struct lifeline_marks *marks,
+		       const char *name, bool quick, struct dev *dev)
+{
+	for (size_t i = 0; i < marks->n; i++) {
+		uint32_t mark = (uint32_t)marks->ids[i];
+
+		if (!(mark & 1) || (quick && !could_hold(mark, name)))
+			continue;
+		if (dev_get(&home->nl, marks->ids[i], name, dev) == 0)
+			return true;
+		/* It may be another name, or the namespace may have died just now. */
+		fail_clear();
+	}
+	return false;
+}
+
 int lifeline_find(struct dev_home *home, const char *name, bool quick, struct dev *dev)
 {
 	struct lifeline_marks marks;
 	int r = lifeline_marks_load(home, &marks);
 
-	for (size_t i = 0; r == 0 && i < marks.n; i++) {
-		uint32_t mark = (uint32_t)marks.ids[i];
-
-		if (!(mark & 1) || (quick && !could_hold(mark, name)))
-			continue;
-		r = dev_get(&home->nl, marks.ids[i], name, dev) == 0;
-		/* It may be another name, or the namespace may have died just now. */
-		if (!r)
-			fail_clear();
-	}
+	if (r == 0)
+		r = find_among(home, &marks, name, quick, dev);
 	lifeline_marks_free(&marks);
 	return r;
+}
+
+bool lifeline_has_name(struct dev_home *home, const struct lifeline_marks *marks,
+		       const char *name)
+{
+	struct dev dev;
+
+	return find_among(home, marks, name, true, &dev);
 }
 
 bool lifeline_has_inside(const struct lifeline_marks *marks)
@@ -245,12 +261,34 @@ int lifeline_open(struct dev_home *home, struct holders *seen, int32_t nsid, cha
 		"cannot enter the device's namespace: no process that can be seen holds it");
 }
 
+static uint64_t name_key(const char *name)
+{
+	return UINT64_C(1) << 32 | name_hash(name);
+}
+
 int lifeline_lock_name(const char *name)
 {
 	char what[64];
 
 	snprintf(what, sizeof(what), "cannot create %.15s", name);
-	return netns_lock(UINT64_C(1) << 32 | name_hash(name), what);
+	return netns_lock(name_key(name), what);
+}
+
+int lifeline_lock_more(int *fd, const char *name)
+{
+	return netns_lock_more(fd, name_key(name), "cannot create devices");
+}
+
+int lifeline_delete(struct dev_home *home, const struct dev *devs, size_t n, dev_failed *failed,
+		    void *arg)
+{
+	struct lifeline ll = LIFELINE_INIT;
+	int r = lifeline_new(home, NULL, &ll);
+
+	if (r == 0)
+		r = dev_delete_many(&home->nl, devs, n, ll.mark, failed, arg);
+	lifeline_close(&ll);
+	return r;
 }
 
 struct duty {

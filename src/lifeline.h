@@ -50,6 +50,10 @@ int lifeline_find(struct dev_home *home, const char *name, bool quick, struct de
  * *dev, or a recorded failure (ENODEV; also for what is neither macvtap nor tap). */
 int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev);
 
+/* True when a device that was born in one of these lifelines has that name. */
+bool lifeline_has_name(struct dev_home *home, const struct lifeline_marks *marks,
+		       const char *name);
+
 /* True when any of them has its device inside. */
 bool lifeline_has_inside(const struct lifeline_marks *marks);
 
@@ -68,6 +72,16 @@ int lifeline_open(struct dev_home *home, struct holders *seen, int32_t nsid, cha
  * of one name must not both win where the kernel sees no clash. Returns a descriptor
  * to close, or a recorded failure. */
 int lifeline_lock_name(const char *name);
+
+/* Takes the same lock on one more name with the same descriptor (-1 for the first), unless
+ * somebody has it. Returns 1, 0 when somebody has, or a recorded failure. */
+int lifeline_lock_more(int *fd, const char *name);
+
+/* Deletes several devices, all at home, in one kernel operation: that of dev_delete_many(),
+ * in the group of a fresh lifeline, where nobody else can be. If we are killed
+ * midway they are orphans. Needs CAP_SYS_ADMIN. Returns 0 or a recorded failure. */
+int lifeline_delete(struct dev_home *home, const struct dev *devs, size_t n, dev_failed *failed,
+		    void *arg);
 
 /* What to look for among the holders of dev. A macvtap inside a lifeline is
  * looked at from there; path (64 bytes) then gets where that can be entered. Returns 0 or a

@@ -13,6 +13,8 @@
 #include "args.h"
 #include "fail.h"
 
+#define LOCKS "/proc/sys/net/ipv4/tcp_fastopen_key"
+
 static int open_ns(const char *path)
 {
 	return open(path, O_RDONLY | O_CLOEXEC);
@@ -92,33 +94,54 @@ ino_t netns_inode(int nsfd)
 	return st.st_ino;
 }
 
-int netns_lock(uint64_t key, const char *what)
+static int open_locks(const char *what)
 {
-	static const char path[] = "/proc/sys/net/ipv4/tcp_fastopen_key";
+	int fd = open(LOCKS, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == EACCES || errno == EPERM) {
+		/* The file is 0600: in the end it is this that is missing. */
+		fail_errno(EPERM, NULL, "%s", what);
+		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo)");
+	}
+	fail_sys("%s: cannot lock %s", what, LOCKS);
+	if (fail_errnum() == EROFS)
+		fail_hint("/proc/sys is read-only here: in a container, mount it writable");
+	return fail_code();
+}
+
+/* Returns 1, 0 when somebody else has it and how does not wait, or a recorded failure. */
+static int take_lock(int fd, int how, uint64_t key, const char *what)
+{
 	struct flock lock = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
 		.l_start = (off_t)(key & INT64_MAX),
 		.l_len = 1,
 	};
-	auto_close int fd = open(path, O_RDWR | O_CLOEXEC);
 	int r;
 
-	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
-		/* The file is 0600: in the end it is this that is missing. */
-		fail_errno(EPERM, NULL, "%s", what);
-		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo)");
-	}
-	if (fd < 0) {
-		fail_sys("%s: cannot lock %s", what, path);
-		if (fail_errnum() == EROFS)
-			fail_hint("/proc/sys is read-only here: in a container, mount it writable");
-		return fail_code();
-	}
 	do
-		r = fcntl(fd, F_OFD_SETLKW, &lock);
+		r = fcntl(fd, how, &lock);
 	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return fail_sys("%s: cannot lock %s", what, path);
+	if (r == 0)
+		return 1;
+	return errno == EAGAIN ? 0 : fail_sys("%s: cannot lock %s", what, LOCKS);
+}
+
+int netns_lock(uint64_t key, const char *what)
+{
+	auto_close int fd = open_locks(what);
+
+	if (fd < 0 || take_lock(fd, F_OFD_SETLKW, key, what) < 0)
+		return fail_code();
 	return steal_fd(&fd);
+}
+
+int netns_lock_more(int *fd, uint64_t key, const char *what)
+{
+	if (*fd < 0)
+		*fd = open_locks(what);
+	return *fd < 0 ? *fd : take_lock(*fd, F_OFD_SETLK, key, what);
 }

@@ -39,4 +39,9 @@ ino_t netns_inode(int nsfd);
  * of procfs (in a pid namespace of their own) do not exclude each other. */
 int netns_lock(uint64_t key, const char *what);
 
+/* Takes one more such lock with the same descriptor, *fd, which is opened when it is -1. It
+ * does not wait: who did so with locks in hand could wait for ever. Returns 1, 0 when
+ * somebody else has it, or a recorded failure. */
+int netns_lock_more(int *fd, uint64_t key, const char *what);
+
 #endif

@@ -17,7 +17,7 @@ bool plan_wanted(const struct plan_words *w)
 
 static int find_link(struct nl *nl, const char *name, struct dev *link)
 {
-	if (dev_get(nl, -1, name, link) == 0)
+	if ((link->ifindex && streq(link->name, name)) || dev_get(nl, -1, name, link) == 0)
 		return 0;
 	if (fail_errnum() == ENODEV)
 		fail_hint("'ip link' shows which devices there are");

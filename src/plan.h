@@ -70,8 +70,9 @@ int plan_find_user(const char *word, const char *text, struct plan_user *user);
 /* True when any word that makes a device was given: the device is to be made. */
 bool plan_wanted(const struct plan_words *words);
 
-/* Makes *plan of the words. *link gets the device named by link and must live
- * as long as the plan. Only reads from the kernel. Returns 0 or a recorded failure. */
+/* Makes *plan of the words. *link gets the device named by link, unless it is that one
+ * already (else it is zeroed), and must live as long as the plan. Only reads from the
+ * kernel. Returns 0 or a recorded failure. */
 int plan_of(struct dev_home *home, const struct plan_words *words, struct dev_plan *plan,
 	    struct dev *link);
 

@@ -318,37 +318,121 @@ static int run_line(struct options *o, int argc, char **argv)
 	return run_cmd(cmd, o, argc - 1, argv + 1);
 }
 
+/* Lines of a batch that stand together and are of one command. */
+struct together {
+	const struct cmd *cmd; /* NULL: one line of any other kind */
+	struct batch_line lines[DEV_AT_ONCE];
+	size_t n;
+	unsigned total; /* lines of the batch, 0 if that is not known */
+};
+
+/* Tells the failure on record; a command of many names has told some itself. Returns false
+ * when the batch ends here. */
+static bool go_on(const struct options *o)
+{
+	fail_note();
+	return o->force || !fail_was_told();
+}
+
+static void forget(struct together *t)
+{
+	while (t->n)
+		batch_line_free(&t->lines[--t->n]);
+}
+
+static void tell_progress(const struct together *t, size_t i)
+{
+	if (t->lines[i].line < t->total)
+		fail_progress("line", t->lines[i].line, t->total);
+}
+
+/* What cannot be done in one is done line by line. Returns false when the batch ends here. */
+static bool run_together(struct options *o, struct together *t)
+{
+	bool on = true;
+	size_t i = 0;
+
+	if (t->cmd && t->n > 1) {
+		tell_progress(t, 0);
+		i = t->cmd->run_many(&o->ctx, t->lines, t->n);
+		on = go_on(o);
+	}
+	for (; on && i < t->n; i++) {
+		tell_progress(t, i);
+		fail_place(t->lines[i].place);
+		run_line(o, t->lines[i].argc, t->lines[i].argv);
+		on = go_on(o);
+	}
+	fail_place(NULL);
+	forget(t);
+	return on;
+}
+
+/* The command that does such lines together, or NULL. */
+static const struct cmd *joins(int argc, char **argv)
+{
+	const struct cmd *cmd = argc > 1 ? find_cmd(argv[0]) : NULL;
+
+	return cmd && cmd->run_many && !streq(argv[1], "help") ? cmd : NULL;
+}
+
+/* A line waits for the next one only if that is there: who writes into a pipe may wait
+ * for us. Returns false when the batch ends here. */
+static bool take_line(struct options *o, struct batch *b, struct together *t, int argc, char **argv)
+{
+	const struct cmd *cmd = joins(argc, argv);
+
+	if (t->n && (cmd != t->cmd || t->n == ARRAY_SIZE(t->lines)) && !run_together(o, t))
+		return false;
+	t->cmd = cmd;
+	if (batch_keep(b, argc, &t->lines[t->n]) < 0)
+		return false;
+	t->n++;
+	return (cmd && batch_is_ready(b)) || run_together(o, t);
+}
+
+/* What is on record is told when all before it is done. Returns false when the batch ends
+ * here. */
+static bool take_bad_line(struct options *o, const struct batch *b, struct together *t)
+{
+	bool on;
+
+	fail_hold();
+	on = run_together(o, t);
+	fail_release();
+	if (!on) {
+		fail_clear();
+		return false;
+	}
+	fail_place(b->place);
+	return fail_code() == FAIL_USAGE && go_on(o);
+}
+
 static int run_batch(struct options *o)
 {
 	struct batch b = { .name = o->batch };
-	bool is_stdin = streq(o->batch, "-");
-	unsigned lines;
+	struct together t = { .n = 0 };
+	auto_close int file = -1;
+	bool on = true;
 	char **argv;
-	int argc, r = 0;
+	int argc;
 
-	b.file = is_stdin ? stdin : fopen(o->batch, "re");
-	if (!b.file)
-		return fail_sys("cannot open %s", o->batch);
-	lines = batch_lines(&b);
-	while ((argc = batch_next(&b, &argv)) != 0) {
-		if (b.line < lines)
-			fail_progress("line", b.line, lines);
-		fail_place(b.place);
-		if (argc > 0)
-			run_line(o, argc, argv);
-		else if (fail_code() != FAIL_USAGE)
-			break;
-		r = fail_code();
-		fail_note();
-		if (r < 0 && !o->force)
-			break;
+	if (!streq(o->batch, "-")) {
+		file = open(o->batch, O_RDONLY | O_CLOEXEC);
+		if (file < 0)
+			return fail_sys("cannot open %s", o->batch);
+		b.fd = file;
 	}
+	t.total = batch_lines(&b);
+	while (on && (argc = batch_next(&b, &argv)) != 0)
+		on = argc > 0 ? take_line(o, &b, &t, argc, argv) : take_bad_line(o, &b, &t);
+	if (on)
+		run_together(o, &t);
+	forget(&t);
 	fail_note();
 	fail_place(NULL);
-	fail_progress("line", lines, lines);
+	fail_progress("line", t.total, t.total);
 	batch_free(&b);
-	if (!is_stdin)
-		fclose(b.file);
 	return 0;
 }
 

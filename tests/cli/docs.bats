@@ -312,7 +312,9 @@ MAC'
 	["vnetctl -j list used | jq -r '.[] | .ifname, .users[].pid'"]='vm9
 PID'
 
-	["printf 'create ci%d link eth0\n' 1 2 3 | vnetctl -batch -"]=''
+	["yes 'create ci%d link eth0' | head -n 3 | vnetctl -batch -"]='ci0
+ci1
+ci2'
 	['vnetctl destroy link eth0']=''
 	['vnetctl destroy guest0 vm2 if-exists']=''
 	['vnetctl list orphaned']=''

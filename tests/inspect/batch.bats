@@ -331,6 +331,177 @@ long() {
 	count 1 'socket\(AF_NETLINK' trace
 }
 
+# --- together -----------------------------------------------------------------------------
+
+# sends N FILE - as many messages to the kernel, in sends, are in the trace
+sends() {
+	count "$1" 'sendto\(' "$2"
+}
+
+# whole DEV... - vnetctl's mark, no host on it, all multicast: all that create gives
+whole() {
+	local dev
+
+	for dev in "$@"; do
+		ip -n "$NS" -j -d link show "$dev" | jq -e '.[0] |
+			(.altnames | length) == 1 and (.altnames[0] | startswith("vnetctl-")) and
+			.inet6_addr_gen_mode == "none" and (.flags | index("ALLMULTI"))' >/dev/null ||
+			fail "$dev is not whole: $(ip -n "$NS" -d link show "$dev")" || return
+	done
+}
+
+@test "batch: creates that stand together go out in one send" {
+	local i
+
+	for ((i = 0; i < 64; i++)); do
+		echo "create vm$i link lower mode bridge address 52:54:00:00:00:$(printf %02x "$i") mtu 1400"
+	done >b
+	straced trace sendto -batch b
+	# Each 32 of them: the link, two for the lifelines, and the lot.
+	sends 8 trace
+	whole vm{0..63}
+	json "$NS" 'length == 64 and all(.[]; .made and .mode == "bridge" and .mtu == 1400 and
+		.link == "lower" and .operstate == "DOWN" and .lifetime == "persistent" and
+		.address == "52:54:00:00:00:" + (.ifname[2:] | tonumber |
+			"0123456789abcdef"[. / 16 | floor:][:1] + "0123456789abcdef"[. % 16:][:1]))'
+	for i in 0 31 32 63; do
+		[[ $(in_ns "$NS" cat "/proc/sys/net/ipv6/conf/vm$i/disable_ipv6") == 1 ]]
+	done
+	# And so do removals.
+	sed -i 's/create \(vm[0-9]*\).*/destroy \1/' b
+	straced trace sendto -batch b
+	count 2 'RTM_DELLINK' trace
+	shows ""
+}
+
+@test "batch: names and answers come in the order of the lines" {
+	local i in_use='Address already in use: 52:54:00:00:00:09 is already used by u0 on lower'
+
+	ip -n "$NS" tuntap add ci1 mode tap
+	printf 'create ci%%d link lower\n%.0s' 1 2 3 4 >b
+	run_batch
+	assert_status 0
+	assert_out $'ci0\nci2\nci3\nci4'
+	printf '%s\n' "create a link lower" "create ci%d link lower up" "create b link lower" >b
+	run_batch -j
+	assert_status 0
+	assert_out '[{"ifname":"a"}]
+[{"ifname":"ci5"}]
+[{"ifname":"b"}]'
+	whole a b ci{0,2,3,4,5}
+	# What lies inside a lifeline is not the kernel's to count.
+	hold ci6 ci6 link lower lifetime fd
+	printf 'create ci%%d link lower\n%.0s' 1 2 3 >b
+	run_batch
+	assert_status 0
+	assert_out $'ci7\nci8\nci9'
+	# Bring-up is told where it belongs.
+	printf 'create u%d link lower address 52:54:00:00:00:09 up\n' 0 1 2 >b
+	run_batch -force
+	assert_status 2
+	assert_err "$(for i in 1 2; do
+		echo "vnetctl: b:$((i + 1)): cannot bring up u$i: $in_use"
+	done)"
+	[[ " $(names) " == *" u0 "* && " $(names) " != *" u"[12]" "* ]]
+	ip -n "$NS" link set lower down
+	printf '%s\n' "create w0 link lower" "create w1 link lower up" >b
+	run_batch
+	assert_status 0
+	assert_err "vnetctl: b:2: warning: lower is down, so w1 reaches nobody: 'ip link set lower up'"
+}
+
+@test "batch: what the kernel refuses ends those that went out with it" {
+	local taken why="File exists: choose another name, or 'vnetctl destroy vm2'"
+
+	vn create vm2 link lower
+	taken=$(index vm2)
+	printf 'create %s link lower\n' vm0 vm1 vm2 vm3 vm4 >b
+	run_batch
+	assert_status 2
+	assert_out ""
+	assert_err "vnetctl: b:3: cannot create macvtap vm2 on lower: $why"
+	shows "vm0 vm1 vm2"
+	whole vm0 vm1
+	vn destroy vm0 vm1
+	run_batch -force
+	assert_status 2
+	assert_err "vnetctl: b:3: cannot create macvtap vm2 on lower: $why"
+	shows "vm0 vm1 vm2 vm3 vm4"
+	whole vm{0..4}
+	[[ $(index vm2) == "$taken" ]]
+	vn destroy vm0 vm1 vm3 vm4
+	# The first one, the last one, twice the same, and where no lifeline can be had.
+	printf 'create %s link lower\n' vm2 vm3 vm3 vm4 vm2 >b
+	run_cmd in_ns "$NS" setpriv --bounding-set -sys_admin --inh-caps -sys_admin \
+		"$VNETCTL" -force -batch b
+	assert_status 2
+	assert_err "vnetctl: b:1: cannot create macvtap vm2 on lower: $why
+vnetctl: b:3: cannot create macvtap vm3 on lower: ${why/vm2/vm3}
+vnetctl: b:5: cannot create macvtap vm2 on lower: $why"
+	shows "vm2 vm3 vm4"
+	vn destroy vm3 vm4
+	printf 'create %s link lower\n' vm0 vm1 vm2 vm3 >b
+	run_cmd in_ns "$NS" setpriv --bounding-set -sys_admin --inh-caps -sys_admin \
+		"$VNETCTL" -batch b
+	assert_status 2
+	shows "vm0 vm1 vm2"
+}
+
+@test "batch: a name that a device inside a lifeline has, or somebody is about to take" {
+	hold vm1 vm1 link lower lifetime fd
+	printf 'create %s link lower\n' vm0 vm1 vm2 >b
+	run_batch -force
+	assert_status 2
+	assert_err "vnetctl: b:2: cannot create vm1: File exists: a device of lifetime fd has this name: see 'vnetctl list vm1'"
+	shows "vm0 vm1 vm2"
+}
+
+@test "batch: removals that stand together are judged line by line" {
+	hold vm2 vm2 link lower
+	printf 'create vm%d link lower\n' 0 1 3 4 5 6 | in_ns "$NS" "$VNETCTL" -batch -
+	printf '%s\n' "destroy vm0 vm0" "destroy vm1" "destroy vm2" "destroy vm3" "destroy nope if-exists" \
+		"destroy vm3" "destroy vm4 nope vm5" "destroy vm3 if-exists vm6" >b
+	run_batch
+	assert_status 2
+	[[ $stderr == "vnetctl: b:3: cannot remove vm2: Device or resource busy: "* &&
+		${#stderr_lines[@]} == 1 ]] || fail "$stderr"
+	shows "vm2 vm3 vm4 vm5 vm6"
+	sed -i 1,2d b
+	run_batch -force
+	assert_status 2
+	[[ ${stderr_lines[0]} == "vnetctl: b:1: cannot remove vm2: Device or resource busy: "* ]]
+	[[ $(sed 1d "$vt_err") == "vnetctl: b:4: cannot find vm3: No such device
+vnetctl: b:5: cannot find nope: No such device" ]] || fail "$stderr"
+	shows "vm2"
+}
+
+# Whole means: what is there is vnetctl's own, in the order of the lines, and open-exec
+# gives it what it may lack: the switch in /proc/sys, which no message can turn.
+@test "batch: killed at any system call, whole devices" {
+	local n got last='' rc seen=''
+
+	printf 'create vm%d link lower\n' 0 1 2 >b
+	for ((n = 1; ; n++)); do
+		rc=0
+		in_ns "$NS" "$VT_ROOT/build/tests/sweep" kill "$n" --skip-startup --timeout 30 \
+			--report report -- "$VNETCTL" -batch b >killed.out 2>&1 || rc=$?
+		((rc <= 1)) || fail "$(cat report killed.out)"
+		got=$(names)
+		[[ -z $got || $got == "vm0 vm1 vm2" ]] || fail "killed at $n: $got"
+		# shellcheck disable=SC2086 # words
+		whole $got
+		((rc == 0)) || break
+		if [[ $got != "$last" ]]; then
+			seen+=+
+			[[ -z $got ]] || vn open-exec vm1 args none lifetime persistent -- true
+			[[ -z $got || $(in_ns "$NS" cat /proc/sys/net/ipv6/conf/vm1/disable_ipv6) == 1 ]]
+		fi
+		last=$got
+		[[ -z $got ]] || vn destroy vm0 vm1 vm2
+	done
+	[[ $seen == + && $got == "vm0 vm1 vm2" ]]
+}
+
 # --- progress --------------------------------------------------------------------------
 
 # slowly N - N creates that take 50 ms each, in "b"

@@ -3,16 +3,20 @@
  * and the line that each command is told by. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
 #include "batch.h"
 
-static FILE *file_of(const char *text, size_t len)
+static int file_of(const char *text, size_t len)
 {
-	FILE *f = tmpfile();
+	int fd = memfd_create("file", MFD_CLOEXEC);
 
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, len, f), len);
-	rewind(f);
-	return f;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
 }
 
 static void done(struct batch *b)
@@ -22,7 +26,7 @@ static void done(struct batch *b)
 	assert_null(b->argv);
 	/* Harmless a second time. */
 	batch_free(b);
-	assert_int_equal(fclose(b->file), 0);
+	assert_int_equal(close(b->fd), 0);
 }
 
 /* The next command has these words, want has '|' between them, and begins there. */
@@ -70,7 +74,7 @@ static void check_bad(struct batch *b, unsigned line, const char *message)
 }
 
 /* What these strings hold, null bytes too, without the last one. */
-#define BATCH(text_) { .file = file_of(text_, sizeof(text_) - 1), .name = "file" }
+#define BATCH(text_) { .fd = file_of(text_, sizeof(text_) - 1), .name = "file" }
 
 /* The whole file is this one command. */
 #define CHECK_ONE(text_, want_)                 \
@@ -267,7 +271,7 @@ static void test_null_byte(void **state)
 
 static void check_unclosed(const char *text, unsigned line, const char *message)
 {
-	struct batch b = { .file = file_of(text, strlen(text)), .name = "file" };
+	struct batch b = { .fd = file_of(text, strlen(text)), .name = "file" };
 
 	check_next(&b, 1, "a");
 	check_bad(&b, line, message);
@@ -310,7 +314,7 @@ static void test_long(void **state)
 	}
 	*p++ = '\n';
 	*p++ = 'b';
-	b.file = file_of(text, (size_t)(p - text));
+	b.fd = file_of(text, (size_t)(p - text));
 
 	assert_int_equal(batch_next(&b, &argv), 1);
 	assert_int_equal(strlen(argv[0]), SIZE);
@@ -342,7 +346,7 @@ static void test_growth(void **state)
 
 		text[len] = '\n';
 		text[len + 1] = 'z';
-		b.file = file_of(text, len + 2);
+		b.fd = file_of(text, len + 2);
 		assert_int_equal(batch_next(&b, &argv), 1);
 		assert_int_equal(strlen(argv[0]), len);
 		check_next(&b, 2, "z");
@@ -353,7 +357,7 @@ static void test_growth(void **state)
 
 static void test_name(void **state)
 {
-	struct batch b = { .file = file_of("a", 1) };
+	struct batch b = { .fd = file_of("a", 1) };
 	char name[400], place[256];
 	char **argv;
 
@@ -371,11 +375,11 @@ static void test_name(void **state)
 /* A file that cannot be read is not an empty one. */
 static void test_unreadable(void **state)
 {
-	struct batch b = { .file = fopen("/", "re"), .name = "dir" };
+	struct batch b = { .fd = open("/", O_RDONLY | O_CLOEXEC), .name = "dir" };
 	char **argv;
 
 	(void)state;
-	assert_non_null(b.file);
+	assert_true(b.fd >= 0);
 	assert_int_equal(batch_next(&b, &argv), FAIL_SYS);
 	check_failure(FAIL_SYS, "cannot read dir: Is a directory");
 	done(&b);
