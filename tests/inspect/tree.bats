@@ -154,6 +154,13 @@ eth1
 		fail "$output"
 }
 
+@test "tree: the manual shows this host" {
+	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=100 man --no-hyphenation -l "$VT_ROOT/man/vnetctl.8" |
+		awk '/^ +br0$/ { match($0, /^ +/); n = RLENGTH } /^$/ { n = 0 }
+			n { print substr($0, n + 1) }' >"$BATS_TEST_TMPDIR/shown"
+	the_tree 1001 1002 1003 | in_ascii | diff - "$BATS_TEST_TMPDIR/shown"
+}
+
 @test "tree: without a link, and with one elsewhere" {
 	lower_new "$NS"
 	settled lower

@@ -364,14 +364,3 @@ setup() {
 	shows "" orphaned
 	let_go left left
 }
-
-# A watcher may not look into other processes: what it does not see is not nobody.
-
-watchers_are() {
-	# Nothing may run beside it that would be counted.
-	local pids
-	pids=$(strangers) || return
-	# shellcheck disable=SC2086 # words
-	set -- "$1" $pids
-	(($# == $1 + 1))
-}
