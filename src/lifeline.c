@@ -806,11 +806,9 @@ bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, int 
 	hidden->ifindex = 0;
 	if (err != EEXIST && err != EBUSY && err != EINVAL && err != EADDRINUSE)
 		return false;
-	if (tries >= TRIES_SEEN)
-		return false;
 	fail_hold();
 	r = find_obstacle(home, &obstacle);
-	if (r == 0 && obstacle.stays) {
+	if (r == 0 && (obstacle.stays || tries >= TRIES_SEEN)) {
 		r = 0;
 	} else if (r == 0 && obstacle.found) {
 		r = move_aside(home, &obstacle.dev);

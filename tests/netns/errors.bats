@@ -125,6 +125,9 @@ in_the_way() {
 		untouched_held 125 "cannot create macvtap vm9 on lower: Invalid argument: passthru: lower already carries vm0" \
 			open-exec vm9 link lower mode passthru lifetime "$life" -- true
 	done
+	# Its holder cannot be seen there, and might be on its way out: after a wait.
+	refused_cmd 2 "$line" in_ns "$NS" unshare -pf --mount-proc \
+		"$VNETCTL" create vm1 link lower address $mac up
 	co_eof vm0
 	bg_end vm0
 	spawn_co vm0 vn open-exec vm0 link lower mode passthru lifetime fd args none -- \
