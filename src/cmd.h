@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "dev.h"
 #include "out.h"
+#include "priv.h"
 #include "util.h"
 
 /* What the options before the command say, and what every command works with. */
@@ -27,6 +28,10 @@ struct cmd {
 	const char *aliases[3];
 	const char *help;
 	struct args_spec spec;
+	/* The capabilities that it may use, and those that it may only use if they are the
+	 * caller's own; see priv_begin(). */
+	uint64_t power, own_power;
+	const char *alone; /* why it cannot be part of a batch, or NULL */
 	/* Called before anything is opened, with the same words; NULL: nothing to do. */
 	int (*before)(int argc, char **argv);
 	/* 0, or FAIL_* (recorded). argv is what follows the command's name. */

@@ -292,6 +292,11 @@ const struct cmd cmd_create = {
 			.names = "[dev] NAME",
 			.name = take_name,
 		},
+	/* Links, the tap's ioctls, sysctls and locks; a sysfs of our own to find the node, and
+	 * the namespace of a device that is in the way; the node's owner. */
+	.power = POWER(CAP_NET_ADMIN) | POWER(CAP_SYS_ADMIN) | POWER(CAP_CHOWN),
+	/* Who holds what is in the way; the mode of a node that is another's; a closed tun. */
+	.own_power = POWER_LOOK | POWER(CAP_FOWNER) | POWER(CAP_DAC_OVERRIDE),
 	.run = run,
 	.run_many = run_many,
 };

@@ -341,6 +341,10 @@ const struct cmd cmd_destroy = {
 		.names = "[ [dev] NAME... ]",
 		.name = take_name,
 	},
+	/* Links; a sysfs of our own, by which holders are told, and lifelines. */
+	.power = POWER(CAP_NET_ADMIN) | POWER(CAP_SYS_ADMIN),
+	/* Who holds it. */
+	.own_power = POWER_LOOK,
 	.run = run,
 	.run_many = run_many,
 };

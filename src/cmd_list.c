@@ -644,5 +644,7 @@ const struct cmd cmd_list = {
 			.names = "[ [dev] NAME... ]",
 			.name = take_name,
 		},
+	/* None, but a caller's own: to look into lifelines, and into processes of others. */
+	.own_power = POWER(CAP_NET_ADMIN) | POWER(CAP_SYS_ADMIN) | POWER_LOOK,
 	.run = run,
 };

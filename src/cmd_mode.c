@@ -94,5 +94,9 @@ const struct cmd cmd_mode = {
 			.name = take_name,
 			.positional = "[{private|vepa|bridge|passthru|source}]",
 		},
+	/* Links; entering the namespace of a device of lifetime fd. */
+	.power = POWER(CAP_NET_ADMIN) | POWER(CAP_SYS_ADMIN),
+	/* Who holds that namespace. */
+	.own_power = POWER_LOOK,
 	.run = run,
 };

@@ -311,8 +311,17 @@ static void undo_all(struct job *job)
 static int give_up_power(struct job *job)
 {
 	if (!job->req.run_as)
-		return priv_clear_inheritable();
+		return priv_give_up();
 	return priv_become(job->user.name, job->user.uid, job->user.gid);
+}
+
+/* What root may execute he may execute without saying so. Returns the error number. */
+static int exec_command(char **argv)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_DAC_OVERRIDE));
+
+	execvp(argv[0], argv);
+	return errno;
 }
 
 /* In the process that kept its power while we gave up ours. */
@@ -329,7 +338,7 @@ static int become(struct job *job, char **argv)
 		if (nic_hand_over(&job->req.nics[i]) < 0)
 			return fail_code();
 	}
-	if (job->req.run_as) {
+	if (job->req.run_as || !priv_is_root()) {
 		standby = watch_standby(undo_standby, job);
 		if (standby < 0)
 			return standby;
@@ -337,8 +346,7 @@ static int become(struct job *job, char **argv)
 	if (job->ctx->origin >= 0 && netns_enter(job->ctx->origin) < 0)
 		return fail_code();
 	if (give_up_power(job) == 0) {
-		execvp(argv[0], argv);
-		err = errno;
+		err = exec_command(argv);
 		fail_errno(err, NULL, "cannot run %s", argv[0]);
 		err = err == ENOENT ? -127 : -126;
 	} else {
@@ -386,6 +394,14 @@ const struct cmd cmd_open_exec = {
 		.more = "[ dev NAME2 ... ]",
 		.tail = "-- COMMAND [ARG...]",
 	},
+	/* Links, the tap's ioctls, sysctls and locks; lifelines and a sysfs of our own; the node
+	 * where /dev has not the right one. */
+	.power = POWER(CAP_NET_ADMIN) | POWER(CAP_SYS_ADMIN) | POWER(CAP_MKNOD),
+	/* Who holds it; a device, or COMMAND, that is closed to root alone; run-as, and what
+	 * COMMAND and the watcher shall never have again. */
+	.own_power = POWER_LOOK | POWER(CAP_DAC_OVERRIDE) | POWER(CAP_SETUID) |
+		     POWER(CAP_SETGID) | POWER(CAP_SETPCAP),
+	.alone = "it becomes COMMAND",
 	.before = reserve,
 	.run = run,
 	.own_status = 125,

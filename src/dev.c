@@ -22,6 +22,7 @@
 #include "dev_kind.h"
 #include "fail.h"
 #include "netns.h"
+#include "priv.h"
 #include "tapfd.h"
 #include "watch.h"
 
@@ -509,6 +510,7 @@ int dev_finish(struct nl *nl, int ifindex, struct dev *dev, const char *what)
 
 int dev_hush(const struct dev *dev)
 {
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", dev->name);

@@ -15,6 +15,7 @@
 
 #include "args.h"
 #include "fail.h"
+#include "priv.h"
 #include "tapfd.h"
 
 #define TUN_NUMBER makedev(10, 200)
@@ -213,6 +214,8 @@ static int compare(const void *a, const void *b)
 
 int holders_walk(struct holders *h)
 {
+	/* All of it looks at processes of others. */
+	auto_power struct power power = priv_raise(POWER_LOOK);
 	auto_dir DIR *dir = NULL;
 	struct dirent *entry;
 

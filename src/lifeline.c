@@ -22,6 +22,7 @@
 #include "fail.h"
 #include "holders.h"
 #include "netns.h"
+#include "priv.h"
 #include "tapfd.h"
 #include "watch.h"
 
@@ -232,6 +233,7 @@ int lifeline_lookup(struct dev_home *home, const char *name, struct dev *dev)
 /* The descriptor, if the namespace at path is still the one with this id. */
 static int open_if(struct dev_home *home, const char *path, int32_t wanted)
 {
+	auto_power struct power power = priv_raise(POWER_LOOK);
 	auto_close int nsfd = open(path, O_RDONLY | O_CLOEXEC);
 	int32_t nsid;
 

@@ -12,6 +12,7 @@
 
 #include "args.h"
 #include "fail.h"
+#include "priv.h"
 
 #define LOCKS "/proc/sys/net/ipv4/tcp_fastopen_key"
 
@@ -29,6 +30,8 @@ int netns_self(void)
 
 int netns_open(const char *name)
 {
+	/* As far as the caller may look himself. */
+	auto_power struct power power = priv_raise(POWER_LOOK);
 	char path[4096];
 	uint64_t pid;
 	int fd;
@@ -49,6 +52,8 @@ int netns_open(const char *name)
 
 int netns_enter(int nsfd)
 {
+	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
+
 	if (setns(nsfd, CLONE_NEWNET) < 0) {
 		int err = errno;
 
@@ -62,11 +67,18 @@ int netns_enter(int nsfd)
 	return 0;
 }
 
+static int unshare_netns(void)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
+
+	return unshare(CLONE_NEWNET);
+}
+
 int netns_new(int home)
 {
 	auto_close int fd = -1;
 
-	if (unshare(CLONE_NEWNET) < 0) {
+	if (unshare_netns() < 0) {
 		int err = errno;
 
 		fail_errno(err, NULL, "cannot make a network namespace for the lifeline");
@@ -94,9 +106,16 @@ ino_t netns_inode(int nsfd)
 	return st.st_ino;
 }
 
+static int open_with_power(void)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
+
+	return open(LOCKS, O_RDWR | O_CLOEXEC);
+}
+
 static int open_locks(const char *what)
 {
-	int fd = open(LOCKS, O_RDWR | O_CLOEXEC);
+	int fd = open_with_power();
 
 	if (fd >= 0)
 		return fd;

@@ -18,15 +18,24 @@
 #include <sys/socket.h>
 
 #include "fail.h"
+#include "priv.h"
 
 static int set_opt(int fd, int opt, int val)
 {
 	return setsockopt(fd, SOL_NETLINK, opt, &val, sizeof(val));
 }
 
+/* For a request both the socket's birth and the send must have had the power. */
+static int new_socket(void)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
+
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+}
+
 static int open_socket(unsigned groups, uint32_t *portid)
 {
-	auto_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	auto_close int fd = new_socket();
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK, .nl_groups = groups };
 	socklen_t len = sizeof(sa);
 
@@ -115,6 +124,7 @@ bool nl_fits(const struct nl *nl, size_t size)
 
 static int send_queue(struct nl *nl)
 {
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
 	ssize_t n;
 

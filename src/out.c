@@ -137,7 +137,7 @@ static void put_value(struct out *o, const char *value)
 
 bool out_wants_colour(const char *when)
 {
-	const char *no = getenv("NO_COLOR");
+	const char *no = secure_getenv("NO_COLOR");
 
 	if (streq(when, "auto"))
 		return isatty(STDOUT_FILENO) && !(no && *no);

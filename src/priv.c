@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -18,42 +19,43 @@ static void free_cap(cap_t *cap)
 		cap_free(*cap);
 }
 
-static bool is_kept(cap_value_t cap, const cap_value_t *keep, int n)
+bool priv_is_own(void)
 {
-	for (int i = 0; i < n; i++) {
-		if (keep[i] == cap)
-			return true;
-	}
-	return false;
+	return getuid() == 0 || !getauxval(AT_SECURE);
 }
 
-/* The bounding set only matters to who could exec something privileged; without
- * CAP_SETPCAP there is nothing to be done, and no_new_privs stands for it. */
-static int cut_bounding(const cap_value_t *keep, int n)
+/* Those of the set that have this flag. */
+static uint64_t flags_of(cap_t caps, cap_flag_t flag, uint64_t set)
 {
-	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
-		if (!is_kept(cap, keep, n) && cap_drop_bound(cap) < 0 && errno != EPERM)
-			return fail_sys("cannot give up capabilities");
+	uint64_t found = 0;
+
+	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		cap_flag_value_t has;
+
+		if (set & POWER(cap) && cap_get_flag(caps, cap, flag, &has) == 0 && has == CAP_SET)
+			found |= POWER(cap);
+	}
+	return found;
+}
+
+static int set_flags(cap_t caps, cap_flag_t flag, uint64_t set, cap_flag_value_t value)
+{
+	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (set & POWER(cap) && cap_set_flag(caps, flag, 1, &cap, value) < 0)
+			return -1;
 	}
 	return 0;
 }
 
-/* keep[], as far as the process has it. */
-static int cut_sets(const cap_value_t *keep, int n)
+/* Permitted becomes keep, as far as the process has it; effective and inheritable nothing. */
+static int cut_sets(uint64_t keep)
 {
 	auto_cap cap_t had = cap_get_proc(), want = cap_init(), now = NULL;
 
 	if (!had || !want)
 		return fail_sys("cannot read capabilities");
-	for (int i = 0; i < n; i++) {
-		cap_flag_value_t has;
-
-		if (cap_get_flag(had, keep[i], CAP_PERMITTED, &has) == 0 && has == CAP_SET &&
-		    (cap_set_flag(want, CAP_PERMITTED, 1, &keep[i], CAP_SET) < 0 ||
-		     cap_set_flag(want, CAP_EFFECTIVE, 1, &keep[i], CAP_SET) < 0))
-			return fail_sys("cannot give up capabilities");
-	}
-	if (cap_set_proc(want) < 0)
+	if (set_flags(want, CAP_PERMITTED, flags_of(had, CAP_PERMITTED, keep), CAP_SET) < 0 ||
+	    cap_set_proc(want) < 0)
 		return fail_sys("cannot give up capabilities");
 	now = cap_get_proc();
 	if (!now || cap_compare(now, want) != 0)
@@ -61,28 +63,78 @@ static int cut_sets(const cap_value_t *keep, int n)
 	return 0;
 }
 
-int priv_keep_only(const cap_value_t *keep, int n)
+static int cut_ambient(void)
 {
 	if (cap_reset_ambient() < 0 && errno != EINVAL)
 		return fail_sys("cannot give up ambient capabilities");
-	if (cut_bounding(keep, n) < 0 || cut_sets(keep, n) < 0)
+	return 0;
+}
+
+int priv_begin(uint64_t any, uint64_t own)
+{
+	bool is_own = priv_is_own();
+
+	if (!is_own && (geteuid() != getuid() || getegid() != getgid()))
+		return fail_refuse("vnetctl must not be set-user-ID or set-group-ID: give it file "
+				   "capabilities ('make setcap')");
+	if (cut_ambient() < 0)
+		return fail_code();
+	return cut_sets(is_own ? any | own : any);
+}
+
+struct power priv_raise(uint64_t caps)
+{
+	struct power power = { .caps = cap_get_proc() };
+	uint64_t set;
+
+	if (!power.caps)
+		return power;
+	set = flags_of(power.caps, CAP_PERMITTED, caps);
+	set &= ~flags_of(power.caps, CAP_EFFECTIVE, set);
+	if (set && set_flags(power.caps, CAP_EFFECTIVE, set, CAP_SET) == 0 &&
+	    cap_set_proc(power.caps) == 0)
+		power.raised = set;
+	return power;
+}
+
+void priv_lower(struct power *power)
+{
+	int err = errno;
+
+	if (power->raised && (set_flags(power->caps, CAP_EFFECTIVE, power->raised, CAP_CLEAR) < 0 ||
+			      (cap_set_proc(power->caps) < 0 && cap_set_proc(power->caps) < 0)))
+		fail_sys("cannot give up capabilities");
+	free_cap(&power->caps);
+	errno = err;
+}
+
+/* The bounding set only matters to who could exec something privileged; without
+ * CAP_SETPCAP there is nothing to be done, and no_new_privs stands for it. */
+static int cut_bounding(uint64_t keep)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_SETPCAP));
+
+	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
+		if (!(keep & POWER(cap)) && cap_drop_bound(cap) < 0 && errno != EPERM)
+			return fail_sys("cannot give up capabilities");
+	}
+	return 0;
+}
+
+int priv_keep_only(uint64_t keep)
+{
+	if (cut_ambient() < 0 || cut_bounding(keep) < 0 || cut_sets(keep) < 0)
 		return fail_code();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail_sys("cannot set no_new_privs");
 	return 0;
 }
 
-static int set_ids(const char *name, uid_t uid, gid_t gid)
+static int check_ids(uid_t uid, gid_t gid)
 {
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
 
-	if ((*name ? initgroups(name, gid) : setgroups(0, NULL)) < 0)
-		return fail_sys("run-as: cannot set the groups (this needs CAP_SETGID)");
-	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-		return fail_sys("run-as: cannot become user %u, group %u (this needs CAP_SETUID "
-				"and CAP_SETGID)",
-				uid, gid);
 	if (getresuid(&ruid, &euid, &suid) < 0 || getresgid(&rgid, &egid, &sgid) < 0 ||
 	    ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid || sgid != gid)
 		return fail_errno(EPERM, NULL, "run-as: did not become user %u, group %u", uid,
@@ -90,23 +142,42 @@ static int set_ids(const char *name, uid_t uid, gid_t gid)
 	return 0;
 }
 
+static int set_ids(const char *name, uid_t uid, gid_t gid)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_SETGID) | POWER(CAP_SETUID));
+
+	if ((*name ? initgroups(name, gid) : setgroups(0, NULL)) < 0)
+		return fail_sys("run-as: cannot set the groups (this needs CAP_SETGID)");
+	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return fail_sys("run-as: cannot become user %u, group %u (this needs CAP_SETUID "
+				"and CAP_SETGID)",
+				uid, gid);
+	/* Who was root has lost everything with it, and lowering it would be asking for it. */
+	if (uid != 0)
+		power.raised = 0;
+	return 0;
+}
+
 int priv_become(const char *name, uid_t uid, gid_t gid)
 {
 	if (gid == (gid_t)-1)
 		return fail_usage("run-as: user %u has no group of his own: say USER:GROUP", uid);
-	/* The bounding set first: it takes a capability that goes with the user. */
-	if (cut_bounding(NULL, 0) < 0 || set_ids(name, uid, gid) < 0)
+	/* The bounding set first: it takes a capability that goes with the user. To whom the
+	 * power is not their own, only they themselves are left, and stay as they are. */
+	if (cut_bounding(0) < 0 || (priv_is_own() && set_ids(name, uid, gid) < 0) ||
+	    check_ids(uid, gid) < 0)
 		return fail_code();
-	return priv_keep_only(NULL, 0);
+	return priv_keep_only(0);
 }
 
-int priv_clear_inheritable(void)
+bool priv_is_root(void)
 {
-	auto_cap cap_t caps = cap_get_proc();
+	return getuid() == 0 && geteuid() == 0;
+}
 
-	if (cap_reset_ambient() < 0 && errno != EINVAL)
-		return fail_sys("cannot give up ambient capabilities");
-	if (!caps || cap_clear_flag(caps, CAP_INHERITABLE) < 0 || cap_set_proc(caps) < 0)
-		return fail_sys("cannot give up inheritable capabilities");
-	return 0;
+int priv_give_up(void)
+{
+	if (cut_ambient() < 0)
+		return fail_code();
+	return cut_sets(priv_is_root() ? ~UINT64_C(0) : 0);
 }

@@ -20,12 +20,21 @@
 
 #include "args.h"
 #include "fail.h"
+#include "priv.h"
 
 static const char tun_path[] = "/dev/net/tun";
 
+/* A node that was given to somebody else is closed even to root without this. */
+static int open_device(int dir, const char *path)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_DAC_OVERRIDE));
+
+	return openat(dir, path, O_RDWR | O_CLOEXEC);
+}
+
 static int open_tun(void)
 {
-	int fd = open(tun_path, O_RDWR | O_CLOEXEC);
+	int fd = open_device(AT_FDCWD, tun_path);
 
 	if (fd >= 0)
 		return fd;
@@ -52,6 +61,14 @@ static short tun_flags(bool multi_queue)
 	return (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0));
 }
 
+/* TUNSETIFF on a fresh descriptor. */
+static int attach(int fd, struct ifreq *ifr)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
+
+	return ioctl(fd, TUNSETIFF, ifr);
+}
+
 int tapfd_make_tap(const char *name, bool multi_queue)
 {
 	auto_close int fd = open_tun();
@@ -62,7 +79,7 @@ int tapfd_make_tap(const char *name, bool multi_queue)
 	set_name(&ifr, name);
 	/* Without IFF_TUN_EXCL an existing device of that name would be adopted. */
 	ifr.ifr_flags = (short)(tun_flags(multi_queue) | IFF_TUN_EXCL);
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
+	if (attach(fd, &ifr) < 0) {
 		int err = errno;
 
 		/* The kernel says EBUSY where rtnetlink would say EEXIST. */
@@ -83,7 +100,7 @@ int tapfd_open_tap(const char *name, bool multi_queue)
 		return fd;
 	set_name(&ifr, name);
 	ifr.ifr_flags = tun_flags(multi_queue);
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
+	if (attach(fd, &ifr) < 0) {
 		fail_sys("cannot open tap %s", name);
 		if (fail_errnum() == EPERM)
 			fail_hint("it is owned by another user: this needs CAP_NET_ADMIN");
@@ -149,6 +166,7 @@ int tapfd_set_flags(int fd, bool multi_queue)
 /* A file system that is mounted nowhere, seen only through the descriptor. */
 static int detached_mount(const char *type)
 {
+	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
 	auto_close int fs = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
 	int mnt;
 
@@ -225,7 +243,14 @@ static int open_in_dev(dev_t number, int ifindex)
 	if (look < 0 || fstat(look, &st) < 0 || !is_node(&st, number))
 		return -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", look);
-	return open(path, O_RDWR | O_CLOEXEC);
+	return open_device(AT_FDCWD, path);
+}
+
+static int make_node(int dir, dev_t number)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_MKNOD));
+
+	return mknodat(dir, "tap", S_IFCHR | 0600, number);
 }
 
 static int open_in_tmpfs(dev_t number)
@@ -235,7 +260,7 @@ static int open_in_tmpfs(dev_t number)
 
 	if (dir < 0)
 		return dir;
-	if (mknodat(dir, "tap", S_IFCHR | 0600, number) < 0) {
+	if (make_node(dir, number) < 0) {
 		fail_sys("cannot make a node for device %u:%u", major(number), minor(number));
 		if (fail_errnum() == EPERM)
 			fail_hint("this needs CAP_MKNOD outside any user namespace, and a device "
@@ -245,7 +270,7 @@ static int open_in_tmpfs(dev_t number)
 				  major(number));
 		return fail_code();
 	}
-	fd = openat(dir, "tap", O_RDWR | O_CLOEXEC);
+	fd = open_device(dir, "tap");
 	if (fd < 0) {
 		fail_sys("cannot open device %u:%u", major(number), minor(number));
 		if (fail_errnum() == EPERM)
@@ -264,6 +289,16 @@ int tapfd_open_node(dev_t number, int ifindex)
 	return fd >= 0 ? fd : open_in_tmpfs(number);
 }
 
+/* In this order it is the new owner's, who may be the caller, when the mode is set. */
+static int give_node(int node, uid_t uid, gid_t gid, mode_t mode)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_CHOWN) | POWER(CAP_FOWNER));
+	char self[32];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", node);
+	return fchownat(node, "", uid, gid, AT_EMPTY_PATH) < 0 ? -1 : chmod(self, mode);
+}
+
 int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 {
 	mode_t mode = gid == (gid_t)-1 ? 0600 : 0660;
@@ -279,10 +314,7 @@ int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 		return fail_refuse("cannot give %s to its owner: it is another device's node, "
 				   "of another network namespace",
 				   path);
-	char self[32];
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", look);
-	if (fchownat(look, "", uid, gid, AT_EMPTY_PATH) < 0 || chmod(self, mode) < 0)
+	if (give_node(look, uid, gid, mode) < 0)
 		return fail_sys("cannot give %s to its owner", path);
 	return 0;
 }
@@ -290,6 +322,7 @@ int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 /* Returns a CLOEXEC duplicate, or -1 without a failure on record. */
 static int borrow(pid_t pid, int fd)
 {
+	auto_power struct power power = priv_raise(POWER(CAP_SYS_PTRACE));
 	auto_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
@@ -305,6 +338,7 @@ bool tapfd_is_dead(pid_t pid, int fd)
 
 ino_t tapfd_home_of(pid_t pid, int fd)
 {
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
 	auto_close int twin = borrow(pid, fd), ns = -1;
 	struct stat st;
 

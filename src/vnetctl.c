@@ -313,8 +313,8 @@ static int run_line(struct options *o, int argc, char **argv)
 
 	if (!cmd)
 		return fail_usage("'%s' is no command: try 'vnetctl help'", argv[0]);
-	if (cmd == &cmd_open_exec)
-		return fail_usage("open-exec cannot be part of a batch: it becomes COMMAND");
+	if (cmd->alone)
+		return fail_usage("%s cannot be part of a batch: %s", cmd->name, cmd->alone);
 	return run_cmd(cmd, o, argc - 1, argv + 1);
 }
 
@@ -408,6 +408,14 @@ static bool take_bad_line(struct options *o, const struct batch *b, struct toget
 	return fail_code() == FAIL_USAGE && go_on(o);
 }
 
+/* With what the caller himself may read. */
+static int open_batch(const char *path)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_DAC_READ_SEARCH));
+
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static int run_batch(struct options *o)
 {
 	struct batch b = { .name = o->batch };
@@ -418,7 +426,7 @@ static int run_batch(struct options *o)
 	int argc;
 
 	if (!streq(o->batch, "-")) {
-		file = open(o->batch, O_RDONLY | O_CLOEXEC);
+		file = open_batch(o->batch);
 		if (file < 0)
 			return fail_sys("cannot open %s", o->batch);
 		b.fd = file;
@@ -450,6 +458,20 @@ static int run_home(const struct cmd *cmd, struct options *o, int argc, char **a
 	dev_home_close(&o->ctx.home);
 	util_close(&o->ctx.origin);
 	return r;
+}
+
+/* Capabilities are cut to the command's row; a batch can be of all that it may hold. */
+static int begin(const struct cmd *cmd, const struct options *o)
+{
+	uint64_t any = 0, own = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++) {
+		if (o->batch ? !cmds[i]->alone : cmds[i] == cmd) {
+			any |= cmds[i]->power;
+			own |= cmds[i]->own_power;
+		}
+	}
+	return priv_begin(any, o->netns ? own | POWER(CAP_SYS_ADMIN) | POWER_LOOK : own);
 }
 
 static enum out_style style_of(const struct options *o)
@@ -487,6 +509,10 @@ int main(int argc, char **argv)
 		return status_of(used, NULL);
 	argc -= 1 + used;
 	argv += 1 + used;
+	cmd = argc > 0 ? find_cmd(argv[0]) : NULL;
+	r = begin(cmd, &o);
+	if (r < 0)
+		return status_of(r, cmd);
 	o.ctx.style = style_of(&o);
 	/* A program wants all there is, but not unasked what is dear. */
 	o.ctx.users = o.ctx.details || !(o.json || o.pretty);
@@ -508,7 +534,6 @@ int main(int argc, char **argv)
 		return status_of(run_home(NULL, &o, 0, NULL), NULL);
 	if (argc == 0)
 		return status_of(fail_usage("which command? Try 'vnetctl help'"), NULL);
-	cmd = find_cmd(argv[0]);
 	if (!cmd)
 		return status_of(fail_usage("'%s' is no command: try 'vnetctl help'", argv[0]),
 				 NULL);

@@ -102,11 +102,10 @@ static void live(const struct watch *watch, int heard)
 /* The process in between: everything that the watcher is to be, then it. */
 static int become_watcher(const struct watch *watch, int *keep)
 {
-	static const cap_value_t needed[] = { CAP_NET_ADMIN }; /* to remove the device */
-
 	if (setsid() < 0 || chdir("/") < 0)
 		return fail_sys("cannot leave the session");
-	if (priv_keep_only(needed, ARRAY_SIZE(needed)) < 0 ||
+	/* To remove the device. */
+	if (priv_keep_only(POWER(CAP_NET_ADMIN)) < 0 ||
 	    close_others(keep, watch->n_keep + 1) < 0)
 		return fail_code();
 	set_signals();
