@@ -13,6 +13,7 @@
 #include "fail.h"
 #include "lifeline.h"
 #include "plan.h"
+#include "policy.h"
 #include "tapfd.h"
 
 struct create {
@@ -169,9 +170,10 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	struct dev link = { 0 }, dev = { 0 };
 	struct create create;
 	struct dev_plan plan;
-	auto_close int fd = -1;
+	auto_close int fd = -1, lock = -1;
 
 	if (parse(argc, argv, &create) < 0 || plan_for(ctx, &create, &plan, &link) < 0 ||
+	    policy_make(&ctx->home, "create", &plan, &lock) < 0 ||
 	    make(&ctx->home, &plan, &dev, &fd) < 0)
 		return fail_code();
 	if (finish(ctx, &create, &plan, &dev) == 0 && tell(ctx, &create, &dev) == 0)

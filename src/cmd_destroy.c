@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "fail.h"
 #include "lifeline.h"
+#include "policy.h"
 
 /* Of a batch: what one line has added to devs. */
 struct part {
@@ -117,7 +118,7 @@ static int add_if_ours(const struct dev *dev, void *arg)
 {
 	struct destroy *d = arg;
 
-	if (!dev->kind || !dev->altname[0])
+	if (!dev->kind || !dev->altname[0] || !dev_is_mine(dev))
 		return 0;
 	if (d->type && !streq(d->type, dev_kind_word(dev->kind)))
 		return 0;
@@ -156,15 +157,20 @@ static int add_all(struct destroy *d)
 	return fail_code();
 }
 
-/* Takes out of the list what is in use, and tells it. */
-static void drop_held(struct destroy *d)
+static int check(struct destroy *d, struct dev *dev)
+{
+	if (policy_use(d->home, "destroy", dev, dev->mode) < 0)
+		return fail_code();
+	return d->force || d->orphans ? 0 : refuse_held(d, dev);
+}
+
+/* Takes out of the list what is not the caller's to remove or in use, and tells it. */
+static void drop_refused(struct destroy *d)
 {
 	size_t kept = 0;
 
-	if (d->force)
-		return;
 	for (size_t i = 0; i < d->n; i++) {
-		if (refuse_held(d, &d->devs[i]) == 0)
+		if (check(d, &d->devs[i]) == 0)
 			d->devs[kept++] = d->devs[i];
 		fail_note();
 	}
@@ -260,8 +266,7 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	};
 
 	if (parse(&d, argc, argv) >= 0 && collect(&d) == 0) {
-		if (!d.orphans)
-			drop_held(&d);
+		drop_refused(&d);
 		remove_listed(&d);
 	}
 	holders_free(&d.seen);

@@ -4,6 +4,7 @@
 #include "fail.h"
 #include "lifeline.h"
 #include "netns.h"
+#include "policy.h"
 
 struct mode {
 	const char *name;
@@ -72,7 +73,8 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		return r;
 	if (!mode.name)
 		return fail_usage("mode: which device? 'vnetctl mode NAME [MODE]'");
-	if (lifeline_lookup(&ctx->home, mode.name, &dev) < 0)
+	if (lifeline_lookup(&ctx->home, mode.name, &dev) < 0 ||
+	    policy_use(&ctx->home, "mode", &dev, mode.mode ? mode.mode : dev.mode) < 0)
 		return fail_code();
 	if (!mode.mode)
 		return tell(ctx, &dev);

@@ -14,6 +14,7 @@
 #include "netns.h"
 #include "nic.h"
 #include "plan.h"
+#include "policy.h"
 #include "priv.h"
 #include "watch.h"
 
@@ -42,7 +43,7 @@ static void *take_name(void *dst, const char *name)
 	struct request *req = dst;
 
 	if (req->nics[req->n - 1].want.name)
-		nic_init(&req->nics[req->n++]);
+		nic_init(&req->nics[req->n++], "open-exec");
 	req->nics[req->n - 1].want.name = name;
 	return &req->nics[req->n - 1];
 }
@@ -132,7 +133,7 @@ static int parse(int argc, char **argv, struct request *req)
 	req->nics = calloc((size_t)argc + 1, sizeof(*req->nics));
 	if (!req->nics)
 		return fail_errno(ENOMEM, NULL, "cannot read the command line");
-	nic_init(&req->nics[0]);
+	nic_init(&req->nics[0], "open-exec");
 	req->n = 1;
 	used = args_parse(&cmd_open_exec.spec, "open-exec", argc, argv, req, &req->nics[0]);
 	if (used < 0)
@@ -365,7 +366,9 @@ static int run(struct ctx *ctx, int argc, char **argv)
 
 	r = parse(argc, argv, &job.req);
 	if (r == 0 && job.req.run_as)
-		r = plan_find_user("run-as", job.req.run_as, &job.user);
+		r = plan_find_user("run-as", job.req.run_as, &job.user) < 0 ?
+			    fail_code() :
+			    policy_run_as(&job.user);
 	if (r == 0) {
 		r = take_all(&job);
 		if (r == 0)

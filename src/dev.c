@@ -376,6 +376,11 @@ int dev_get(struct nl *nl, int32_t netnsid, const char *name, struct dev *dev)
 	return nl_talk(nl, store, &get, "cannot find %s", name);
 }
 
+bool dev_is_mine(const struct dev *dev)
+{
+	return priv_is_own() || (dev->altname[0] && dev->maker == getuid());
+}
+
 int dev_check_kind(const struct dev *dev)
 {
 	if (dev->kind)

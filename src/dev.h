@@ -121,6 +121,10 @@ enum dev_mode dev_default_mode(const struct dev_kind *kind, bool on_bridge);
  * ENODEV when there is none). */
 int dev_get(struct nl *nl, int32_t netnsid, const char *name, struct dev *dev);
 
+/* True when the caller may have a hand in the device at all: it was made for this very user,
+ * or what power there is is the caller's own (priv_is_own()). */
+bool dev_is_mine(const struct dev *dev);
+
 /* Refuses, in words that name its kind, what is neither macvtap nor tap.
  * Returns 0 or a recorded failure. */
 int dev_check_kind(const struct dev *dev);

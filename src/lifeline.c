@@ -263,9 +263,14 @@ int lifeline_open(struct dev_home *home, struct holders *seen, int32_t nsid, cha
 		"cannot enter the device's namespace: no process that can be seen holds it");
 }
 
+/* Wide: who may use one name must not be able to stall the makers of another one. */
 static uint64_t name_key(const char *name)
 {
-	return UINT64_C(1) << 32 | name_hash(name);
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+	return UINT64_C(1) << 62 | hash >> 2;
 }
 
 int lifeline_lock_name(const char *name)
@@ -595,6 +600,9 @@ int lifeline_is_orphan(struct dev_home *home, const struct lifeline_marks *marks
 	/* A tap is marked only by a removal of many that was killed midway. */
 	if (dev->netnsid >= 0 || !lifeline_is_mark(home, dev->group) ||
 	    (!dev_has_node(dev) && !dev->altname[0]))
+		return 0;
+	/* Who holds what others made cannot be seen. */
+	if (!dev_is_mine(dev))
 		return 0;
 	/* Moved here from a namespace whose hash happens to be ours. */
 	if (dev->altname[0] && dev->born_in != home->inode)

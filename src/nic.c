@@ -12,11 +12,12 @@
 #include "fail.h"
 #include "holders.h"
 #include "netns.h"
+#include "policy.h"
 #include "tapfd.h"
 
-void nic_init(struct nic *nic)
+void nic_init(struct nic *nic, const char *verb)
 {
-	*nic = (struct nic){ .inside = DEV_HOME_INIT, .own = LIFELINE_INIT, .id = -1 };
+	*nic = (struct nic){ .verb = verb, .inside = DEV_HOME_INIT, .own = LIFELINE_INIT, .id = -1 };
 }
 
 static bool is_tap(const struct dev_kind *kind)
@@ -32,18 +33,20 @@ static bool is_macvlan(const struct dev *dev)
 int nic_check(const struct nic *nic)
 {
 	if (nic->pin && nic->want.queues > 1)
-		return fail_usage("open-exec: 'fd' is for a device with one queue: '%s' has %u",
-				  nic->want.name, nic->want.queues);
+		return fail_usage("%s: 'fd' is for a device with one queue: '%s' has %u",
+				  nic->verb, nic->want.name, nic->want.queues);
 	if (!nic->share)
 		return 0;
 	if (plan_wanted(&nic->want))
-		return fail_usage("open-exec: 'share' is for a device that exists: it does not go "
-				  "with words that make one");
+		return fail_usage("%s: 'share' is for a device that exists: it does not go "
+				  "with words that make one",
+				  nic->verb);
 	/* A guest more must not decide when the device of the first one goes. */
 	if (nic->asked != LIFE_DEFAULT)
 		return fail_usage(
-			"open-exec: 'lifetime' does not go with 'share': the device's life "
-			"stays what it is");
+			"%s: 'lifetime' does not go with 'share': the device's life "
+			"stays what it is",
+			nic->verb);
 	return 0;
 }
 
@@ -51,12 +54,13 @@ int nic_check(const struct nic *nic)
 static int settle_lifetime(struct nic *nic, const struct dev_kind *kind, bool ours)
 {
 	if (is_tap(kind) && nic->asked == LIFE_WATCHED)
-		return fail_usage("open-exec: a tap needs no watcher: lifetime fd, which is its "
-				  "default, removes it with the last descriptor");
+		return fail_usage("%s: a tap needs no watcher: lifetime fd, which is its "
+				  "default, removes it with the last descriptor",
+				  nic->verb);
 	if (!is_tap(kind) && nic->asked == LIFE_FD && !nic->plan.kind)
-		return fail_usage("open-exec: lifetime fd is for a macvtap that open-exec makes: "
-				  "%s exists already, and can have watched",
-				  nic->dev.name);
+		return fail_usage("%s: lifetime fd is for a macvtap that %s makes: %s exists "
+				  "already, and can have watched",
+				  nic->verb, nic->verb, nic->dev.name);
 	nic->lifetime = nic->share ? LIFE_PERSISTENT : nic->asked;
 	if (nic->lifetime == LIFE_DEFAULT)
 		nic->lifetime = !ours ? LIFE_PERSISTENT : is_tap(kind) ? LIFE_FD : LIFE_WATCHED;
@@ -187,27 +191,24 @@ static int check_rivals(const struct nic *nic, const struct nic *taken, size_t n
 		if (!dev_has_node(other) || lower_of(&taken[i].link) != lower_of(&nic->link))
 			continue;
 		if (nic->plan.mode == MODE_PASSTHRU || other->mode == MODE_PASSTHRU)
-			return fail_usage("open-exec: %s and %s exclude each other: passthru "
+			return fail_usage("%s: %s and %s exclude each other: passthru "
 					  "leaves no room on %s for another",
-					  other->name, nic->want.name, nic->link.name);
+					  nic->verb, other->name, nic->want.name, nic->link.name);
 		if (memcmp(other->address, nic->plan.guest.b, 6) != 0)
 			continue;
 		dev_mac_text(other->address, mac);
-		return fail_usage("open-exec: %s and %s exclude each other: both have %s on %s",
-				  other->name, nic->want.name, mac, nic->link.name);
+		return fail_usage("%s: %s and %s exclude each other: both have %s on %s",
+				  nic->verb, other->name, nic->want.name, mac, nic->link.name);
 	}
 	return 0;
 }
 
-static int make(struct nic *nic, const struct nic *taken, size_t n_taken, struct lifeline *shared)
+/* With plan and permission. */
+static int make_it(struct nic *nic, struct lifeline *shared)
 {
 	struct lifeline_marks marks = { .n = 0 };
 	bool count;
 
-	if (plan_of(nic->home, &nic->want, &nic->plan, &nic->link) < 0 ||
-	    check_rivals(nic, taken, n_taken) < 0 || settle_lifetime(nic, nic->plan.kind, true) < 0)
-		return fail_code();
-	nic->plan.persist = nic->lifetime == LIFE_PERSISTENT;
 	if (strchr(nic->plan.name, '%') && lifeline_marks_load(nic->home, &marks) < 0)
 		return fail_code();
 	/* The kernel cannot choose a number that is free among lifelines, too. */
@@ -237,6 +238,19 @@ static int make(struct nic *nic, const struct nic *taken, size_t n_taken, struct
 	}
 }
 
+static int make(struct nic *nic, const struct nic *taken, size_t n_taken, struct lifeline *shared)
+{
+	auto_close int lock = -1;
+
+	if (plan_of(nic->home, &nic->want, &nic->plan, &nic->link) < 0 ||
+	    check_rivals(nic, taken, n_taken) < 0 ||
+	    settle_lifetime(nic, nic->plan.kind, true) < 0 ||
+	    policy_make(nic->home, nic->verb, &nic->plan, &lock) < 0)
+		return fail_code();
+	nic->plan.persist = nic->lifetime == LIFE_PERSISTENT;
+	return make_it(nic, shared);
+}
+
 /* A second reader silently takes part of the guest's traffic. */
 static int refuse_held(struct nic *nic)
 {
@@ -264,6 +278,8 @@ static int find(struct nic *nic)
 			fail_hint("to make it on the way, say at least 'type tap' or 'link DEV'");
 		return fail_code();
 	}
+	if (policy_use(nic->home, nic->verb, &nic->dev, nic->dev.mode) < 0)
+		return fail_code();
 	if (nic->dev.netnsid >= 0 && nic->share)
 		return fail_refuse("cannot open %s: it lives in a namespace of its own and cannot "
 				   "be shared",

@@ -15,6 +15,8 @@ enum nic_lifetime { LIFE_DEFAULT, LIFE_FD, LIFE_WATCHED, LIFE_PERSISTENT };
 enum nic_vhost { VHOST_DEFAULT, VHOST_OFF, VHOST_TRY, VHOST_ON };
 
 struct nic {
+	const char *verb; /* the command, for messages and for the policy */
+
 	/* Asked for. */
 	struct plan_words want;
 	bool share;
@@ -40,8 +42,8 @@ struct nic {
 	bool made, changed, unpersisted;
 };
 
-/* Nothing asked for, nothing taken. */
-void nic_init(struct nic *nic);
+/* Nothing asked for by this command, nothing taken. */
+void nic_init(struct nic *nic, const char *verb);
 
 /* Refuses words that cannot go together. Returns 0 or a recorded failure. */
 int nic_check(const struct nic *nic);

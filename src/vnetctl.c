@@ -10,6 +10,8 @@
 #include "fail.h"
 #include "netns.h"
 #include "out.h"
+#include "policy.h"
+#include "priv.h"
 
 static const struct cmd *const cmds[] = {
 	&cmd_create, &cmd_mode, &cmd_open_exec, &cmd_destroy, &cmd_list,
@@ -368,12 +370,12 @@ static bool run_together(struct options *o, struct together *t)
 	return on;
 }
 
-/* The command that does such lines together, or NULL. */
+/* The command that does such lines together, or NULL. A policy judges line by line. */
 static const struct cmd *joins(int argc, char **argv)
 {
 	const struct cmd *cmd = argc > 1 ? find_cmd(argv[0]) : NULL;
 
-	return cmd && cmd->run_many && !streq(argv[1], "help") ? cmd : NULL;
+	return cmd && cmd->run_many && !streq(argv[1], "help") && priv_is_own() ? cmd : NULL;
 }
 
 /* A line waits for the next one only if that is there: who writes into a pipe may wait
@@ -449,6 +451,9 @@ static int run_home(const struct cmd *cmd, struct options *o, int argc, char **a
 {
 	int r = guard_stdio();
 
+	/* list has no power that there could be a policy for. */
+	if (r == 0 && (!cmd || cmd->power || o->netns))
+		r = policy_begin(o->netns);
 	if (r == 0 && cmd && cmd->before && !(argc == 1 && streq(argv[0], "help")))
 		r = cmd->before(argc, argv);
 	if (r == 0)
