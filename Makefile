@@ -3,6 +3,7 @@
 # make                build/vnetctl; CC=clang, CFLAGS=..., V=1 (show commands)
 # make DEV=1          build/dev/vnetctl: -Werror and the sanitizers
 # make install        below PREFIX, in DESTDIR; "make uninstall" takes it away
+# make setcap         give the installed vnetctl, else the built one, its file capabilities
 # make deps           install what building and testing need
 # make check          every test; T=NAME for one; "check-long" for the long ones too
 # make lint demo bench unit test-tools clean
@@ -188,6 +189,14 @@ ifneq ($(COMPLETION),)
 	$(INSTALL) -D -m 0644 $(COMPLETION) '$(DESTDIR)$(BASHCOMPDIR)/vnetctl'
 endif
 
+# What an ordinary user's vnetctl needs; vnetctl(8) says why, under SECURITY NOTES.
+SETCAP = cap_net_admin,cap_sys_admin,cap_mknod,cap_chown=p
+
+# Never part of install: with it /etc/vnetctl.conf decides what users may do.
+setcap:
+	@file='$(DESTDIR)$(SBINDIR)/vnetctl'; [ -e "$$file" ] || file=$(O)/vnetctl; \
+	setcap $(SETCAP) "$$file" && getcap "$$file"
+
 uninstall:
 	rm -f '$(DESTDIR)$(SBINDIR)/vnetctl' '$(DESTDIR)$(BASHCOMPDIR)/vnetctl' \
 		$(MAN8:man/%='$(DESTDIR)$(MANDIR)/man8/%') $(MAN5:man/%='$(DESTDIR)$(MANDIR)/man5/%')
@@ -197,7 +206,7 @@ clean:
 
 FORCE:
 .PHONY: all require require-cmocka unit test-tools test-build check check-long lint demo bench deps \
-	install uninstall clean FORCE
+	install uninstall setcap clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 

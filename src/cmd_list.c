@@ -483,7 +483,8 @@ static bool is_in(const struct shown *set, size_t n, const struct dev *dev)
 
 static bool wanted(const struct list *list, const struct dev *dev)
 {
-	if (!dev->kind || !dev_is_mine(dev) || (list->n_names && !is_in(list->named, list->n_named, dev)))
+	if (!dev->kind || !dev_is_mine(dev) ||
+	    (list->n_names && !is_in(list->named, list->n_named, dev)))
 		return false;
 	if (list->type && !streq(list->type, dev_kind_word(dev->kind)))
 		return false;
@@ -559,8 +560,7 @@ static int find_link(struct list *list)
 
 static int check_mine(const struct dev *dev)
 {
-	return dev_is_mine(dev) ? 0 :
-				  fail_refuse("list %s: it was not made for you", dev->name);
+	return dev_is_mine(dev) ? 0 : fail_refuse("list %s: it was not made for you", dev->name);
 }
 
 /* Also by another name of the device. What is not there is told at the end. */

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -25,6 +24,8 @@
 #include "priv.h"
 #include "tapfd.h"
 #include "watch.h"
+
+#define MARK_FORMAT "vnetctl-%u-%02x%02x%02x%02x%02x%02x-%llx-%08x"
 
 static const struct dev_kind *const kinds[] = { &dev_macvtap, &dev_tap };
 
@@ -148,19 +149,21 @@ int dev_random_mac(struct mac *mac)
 }
 
 /* Takes maker, guest MAC and birthplace from one of our altnames; anything else that
- * begins with "vnetctl-" is somebody's joke and no mark. */
+ * begins with "vnetctl-" is somebody's joke and no mark: what is read must write the same. */
 static bool read_mark(const char *altname, struct dev *dev)
 {
 	unsigned long long home;
-	unsigned b[6];
-	unsigned uid;
-	int end = 0;
+	unsigned b[6], uid, tail;
+	char again[DEV_ALTNAME];
 
 	/* Every number is bounded by its width. */
 	if (sscanf(altname, /* NOLINT(cert-err34-c) */
-		   "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%16llx-%*8[0-9a-f]%n", &uid, &b[0], &b[1],
-		   &b[2], &b[3], &b[4], &b[5], &home, &end) != 8 ||
-	    !end || altname[end])
+		   "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%16llx-%8x", &uid, &b[0], &b[1], &b[2], &b[3],
+		   &b[4], &b[5], &home, &tail) != 9)
+		return false;
+	snprintf(again, sizeof(again), MARK_FORMAT, uid, b[0], b[1], b[2], b[3], b[4], b[5], home,
+		 tail);
+	if (!streq(altname, again))
 		return false;
 	snprintf(dev->altname, sizeof(dev->altname), "%s", altname);
 	dev->maker = uid;
@@ -174,13 +177,12 @@ static bool read_mark(const char *altname, struct dev *dev)
 static int new_mark(const struct dev_plan *plan, char altname[DEV_ALTNAME])
 {
 	const uint8_t *m = plan->guest.b;
-	uint32_t tail;
+	unsigned tail;
 
 	if (getrandom(&tail, sizeof(tail), 0) != sizeof(tail))
 		return fail_sys("cannot get random bytes");
-	snprintf(altname, DEV_ALTNAME, "vnetctl-%u-%02x%02x%02x%02x%02x%02x-%llx-%08" PRIx32,
-		 getuid(), m[0], m[1], m[2], m[3], m[4], m[5], (unsigned long long)plan->home,
-		 tail);
+	snprintf(altname, DEV_ALTNAME, MARK_FORMAT, getuid(), m[0], m[1], m[2], m[3], m[4], m[5],
+		 (unsigned long long)plan->home, tail);
 	return 0;
 }
 

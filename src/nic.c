@@ -17,7 +17,9 @@
 
 void nic_init(struct nic *nic, const char *verb)
 {
-	*nic = (struct nic){ .verb = verb, .inside = DEV_HOME_INIT, .own = LIFELINE_INIT, .id = -1 };
+	*nic = (struct nic){
+		.verb = verb, .inside = DEV_HOME_INIT, .own = LIFELINE_INIT, .id = -1
+	};
 }
 
 static bool is_tap(const struct dev_kind *kind)
@@ -33,8 +35,8 @@ static bool is_macvlan(const struct dev *dev)
 int nic_check(const struct nic *nic)
 {
 	if (nic->pin && nic->want.queues > 1)
-		return fail_usage("%s: 'fd' is for a device with one queue: '%s' has %u",
-				  nic->verb, nic->want.name, nic->want.queues);
+		return fail_usage("%s: 'fd' is for a device with one queue: '%s' has %u", nic->verb,
+				  nic->want.name, nic->want.queues);
 	if (!nic->share)
 		return 0;
 	if (plan_wanted(&nic->want))
@@ -43,10 +45,9 @@ int nic_check(const struct nic *nic)
 				  nic->verb);
 	/* A guest more must not decide when the device of the first one goes. */
 	if (nic->asked != LIFE_DEFAULT)
-		return fail_usage(
-			"%s: 'lifetime' does not go with 'share': the device's life "
-			"stays what it is",
-			nic->verb);
+		return fail_usage("%s: 'lifetime' does not go with 'share': the device's life "
+				  "stays what it is",
+				  nic->verb);
 	return 0;
 }
 

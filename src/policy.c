@@ -14,6 +14,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "args.h"
 #include "fail.h"
@@ -54,16 +55,15 @@ static const char *link_flaw(const char *text)
 
 static const char *name_flaw(const char *text)
 {
-	size_t len = strlen(text);
-	const char *star = strchr(text, '*');
+	size_t len = strcspn(text, "*");
+	char stem[32];
 
 	if (strchr(text, '%'))
 		return "holds a '%': write 'vm*' for vm%d";
-	if (star && star != text + len - 1)
+	if (text[len] && text[len + 1])
 		return "has a '*' that is not at its end";
-	if (star && len <= 16)
-		return NULL;
-	return args_name_flaw(text, true) ? "is no name that a device can have" : NULL;
+	snprintf(stem, sizeof(stem), "%.*s", (int)len, text);
+	return args_name_flaw(stem, true) ? "is no name that a device can have" : NULL;
 }
 
 static const struct {
@@ -130,14 +130,21 @@ static int take_who(const struct place *at, const char *text, struct policy_rule
 	const struct passwd *pw;
 	const struct group *gr;
 	uint64_t n;
+	int err;
 
 	rule->is_group = name != text;
 	if (args_number(name, 0, UINT32_MAX - 1, &n) == 0) {
 		rule->id = (uint32_t)n;
 		return 0;
 	}
+	errno = 0;
 	pw = rule->is_group ? NULL : getpwnam(name);
 	gr = rule->is_group ? getgrnam(name) : NULL;
+	err = errno;
+	/* That nobody could be asked is not that there is none. */
+	if (!pw && !gr && (err == EMFILE || err == ENFILE || err == ENOMEM || err == EIO))
+		return fail_errno(err, NULL, "%s:%u: cannot look up '%.64s'", at->file, at->line,
+				  text);
 	if (!pw && !gr)
 		return refuse(at, text, "is no user, and no @group");
 	rule->id = pw ? pw->pw_uid : gr->gr_gid;
@@ -463,6 +470,21 @@ static int count(struct dev_home *home, unsigned *n)
 	return r;
 }
 
+/* A VM that has just ended may have left a device for a moment: it is waited for, and an
+ * orphan goes at once, before anybody is refused.
+ * Returns 0 and how many there are, or a recorded failure. */
+static int count_when_settled(struct dev_home *home, uint32_t max, unsigned *n)
+{
+	const struct timespec moment = { .tv_nsec = 2L * 1000 * 1000 };
+
+	for (unsigned tries = 0; count(home, n) == 0 && *n >= max && tries < 25; tries++) {
+		if (tries == 0 && lifeline_sweep(home) < 0)
+			fail_clear();
+		nanosleep(&moment, NULL);
+	}
+	return fail_code();
+}
+
 /* The caller's groups; free()d by the caller. */
 static gid_t *all_groups(size_t *n)
 {
@@ -548,7 +570,7 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 		return 0;
 	/* A key of the user's own: nobody else takes this lock, or can stall it. */
 	*lock = netns_lock(UINT64_C(3) << 32 | getuid(), "cannot count devices");
-	if (*lock >= 0 && count(home, &have) == 0 && have >= rule.max)
+	if (*lock >= 0 && count_when_settled(home, rule.max, &have) == 0 && have >= rule.max)
 		denied(&act, &rule, have);
 	if (fail_code())
 		util_close(lock);

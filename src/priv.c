@@ -77,6 +77,10 @@ int priv_begin(uint64_t any, uint64_t own)
 	if (!is_own && (geteuid() != getuid() || getegid() != getgid()))
 		return fail_refuse("vnetctl must not be set-user-ID or set-group-ID: give it file "
 				   "capabilities ('make setcap')");
+	/* Nobody looks into a process that holds what its user has not, and COMMAND's exec
+	 * undoes it. */
+	if (!is_own && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return fail_sys("cannot close the process to its user");
 	if (cut_ambient() < 0)
 		return fail_code();
 	return cut_sets(is_own ? any | own : any);
