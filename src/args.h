@@ -36,6 +36,7 @@ struct args_spec {
 	void *(*name)(void *dst, const char *name);
 	const char *positional; /* usage of further bare words, which name() takes, or NULL */
 	const char *more;	/* usage of further names with words of their own, or NULL */
+	const char *foreign;	/* usage of words in another manner, taken out before, or NULL */
 	const char *tail;	/* usage after the words: "-- COMMAND [ARG...]", or NULL */
 };
 

@@ -470,6 +470,11 @@ void nic_undo(struct nic *nic, int arm)
 	else if (!nic->made)
 		restore(nic, arm);
 	fail_release();
+	nic_release(nic);
+}
+
+void nic_release(struct nic *nic)
+{
 	while (nic->queues)
 		close(nic->fds[--nic->queues]);
 	while (nic->vhosts)

@@ -70,6 +70,10 @@ int nic_hand_over(struct nic *nic);
  * stays. arm as for nic_settle(). Harmless after nic_init(). */
 void nic_undo(struct nic *nic, int arm);
 
+/* Closes all that was opened, for who has handed the descriptors over otherwise: what the device
+ * lives by is elsewhere now. Harmless after nic_init(). */
+void nic_release(struct nic *nic);
+
 /* Warnings that save an evening: a lower device that is down, wireless or itself a
  * macvlan. Never fails. */
 void nic_warn(struct nic *nic);

@@ -26,7 +26,7 @@ struct plan_words {
 /* The rows of these words for the args table of a command whose struct (or
  * per-device struct) has a struct plan_words at this offset. */
 /* clang-format off */
-#define PLAN_WORDS(base)                                                                       \
+#define PLAN_DEVICE(base)                                                                      \
 	{ .name = "type", .value = "{macvtap|tap}", .parse = args_str, .per_dev = true,        \
 	  .offset = (base) + offsetof(struct plan_words, type),                                \
 	  .help = "kind of device; follows from link when not given" },                        \
@@ -42,7 +42,10 @@ struct plan_words {
 	  .help = "the guest's Ethernet address; random when not given" },                     \
 	{ .name = "mtu", .value = "N", .parse = args_mtu, .per_dev = true,                     \
 	  .offset = (base) + offsetof(struct plan_words, mtu),                                 \
-	  .help = "largest frame; the lower device's or bridge's when not given" },            \
+	  .help = "largest frame; the lower device's or bridge's when not given" }
+
+#define PLAN_WORDS(base)                                                                       \
+	PLAN_DEVICE(base),                                                                     \
 	{ .name = "queues", .value = "N", .parse = plan_queues, .per_dev = true,               \
 	  .offset = (base) + offsetof(struct plan_words, queues),                              \
 	  .help = "queues, 1 to 256; a VM opens each of them" }

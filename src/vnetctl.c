@@ -14,7 +14,7 @@
 #include "priv.h"
 
 static const struct cmd *const cmds[] = {
-	&cmd_create, &cmd_mode, &cmd_open_exec, &cmd_destroy, &cmd_list,
+	&cmd_create, &cmd_mode, &cmd_open_exec, &cmd_helper, &cmd_destroy, &cmd_list,
 };
 
 struct options {
@@ -134,7 +134,8 @@ static void show_usage(const struct cmd *cmd)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, " [%s%s%s]", spec->words[i].name,
 			      spec->words[i].value ? " " : "",
 			      spec->words[i].value ? spec->words[i].value : "");
-	out_line("%s%s%s%s%s%s%s", line, spec->more ? " " : "", spec->more ? spec->more : "",
+	out_line("%s%s%s%s%s%s%s%s%s", line, spec->more ? " " : "", spec->more ? spec->more : "",
+		 spec->foreign ? " " : "", spec->foreign ? spec->foreign : "",
 		 spec->positional ? " " : "", spec->positional ? spec->positional : "",
 		 spec->tail ? " " : "", spec->tail ? spec->tail : "");
 }

@@ -89,6 +89,11 @@ no_rule() {
 	echo "$1 $2 (type $3, link $4, mode $5): no rule in /etc/vnetctl.conf allows it"
 }
 
+# no_strangers - of what the test started nothing runs but what spawn_bg knows
+no_strangers() {
+	[[ -z $(strangers) ]]
+}
+
 # made_by UID DEV - the device's mark says so
 made_by() {
 	ip -n "$NS" -j link show "$2" |
