@@ -59,7 +59,7 @@ int netns_enter(int nsfd)
 
 		fail_errno(err, NULL, "cannot enter a network namespace");
 		if (err == EPERM)
-			fail_hint("this needs CAP_SYS_ADMIN");
+			fail_hint("this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN)");
 		if (err == EINVAL)
 			fail_hint("that file is no network namespace");
 		return fail_code();
@@ -83,8 +83,9 @@ int netns_new(int home)
 
 		fail_errno(err, NULL, "cannot make a network namespace for the lifeline");
 		if (err == EPERM)
-			fail_hint("this needs CAP_SYS_ADMIN and must not be forbidden by "
-				  "RestrictNamespaces= or a seccomp filter");
+			fail_hint(
+				"this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) and must not be forbidden by "
+				"RestrictNamespaces= or a seccomp filter");
 		if (err == ENOSPC)
 			fail_hint("see sysctl user.max_net_namespaces");
 		return fail_code();
@@ -122,11 +123,14 @@ static int open_locks(const char *what)
 	if (errno == EACCES || errno == EPERM) {
 		/* The file is 0600: in the end it is this that is missing. */
 		fail_errno(EPERM, NULL, "%s", what);
-		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo)");
+		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
+				 "container --cap-add NET_ADMIN)");
 	}
 	fail_sys("%s: cannot lock %s", what, LOCKS);
 	if (fail_errnum() == EROFS)
-		fail_hint("/proc/sys is read-only here: in a container, mount it writable");
+		fail_hint("/proc/sys is read-only here: in a container, mount it writable (podman: "
+			  "--security-opt unmask=/proc/sys, docker: --security-opt "
+			  "systempaths=unconfined)");
 	return fail_code();
 }
 

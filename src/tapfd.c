@@ -85,7 +85,8 @@ int tapfd_make_tap(const char *name, bool multi_queue)
 		/* The kernel says EBUSY where rtnetlink would say EEXIST. */
 		fail_errno(err == EBUSY ? EEXIST : err, NULL, "cannot create tap %s", name);
 		if (err == EPERM)
-			fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo)");
+			fail_hint(
+				"this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)");
 		return fail_code();
 	}
 	return steal_fd(&fd);
@@ -177,7 +178,8 @@ static int detached_mount(const char *type)
 	}
 	fail_sys("cannot mount a %s of our own", type);
 	if (fail_errnum() == EPERM)
-		fail_hint("this needs CAP_SYS_ADMIN");
+		fail_hint("this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user "
+			  "namespace a mount namespace too: unshare -m)");
 	return fail_code();
 }
 

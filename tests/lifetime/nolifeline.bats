@@ -13,7 +13,7 @@ load ../lib/lifetime
 : "${FORBID:=$VT_ROOT/build/tests/forbid}"
 export FORBID
 
-rights='this needs CAP_SYS_ADMIN and must not be forbidden by RestrictNamespaces= or a seccomp filter'
+rights='this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) and must not be forbidden by RestrictNamespaces= or a seccomp filter'
 forbidden="cannot make a network namespace for the lifeline: Operation not permitted: $rights"
 
 setup() {
@@ -67,7 +67,7 @@ without() {
 }
 
 @test "no lifeline: no CAP_NET_ADMIN" {
-	local why="Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo)"
+	local why="Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
 
 	untouched_cmd 125 "cannot give the lifeline namespace an id: $why" \
 		in_ns "$NS" setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$VNETCTL" \
@@ -113,7 +113,7 @@ in_user_ns() {
 	# shellcheck disable=SC2154
 	[[ $status == 0 ]] && skip "here it can"
 	assert_status 125
-	assert_err "vnetctl: cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN"
+	assert_err "vnetctl: cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user namespace a mount namespace too: unshare -m)"
 	diff "$BATS_TEST_TMPDIR/links.before" "$BATS_TEST_TMPDIR/links.after"
 }
 

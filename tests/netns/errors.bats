@@ -13,8 +13,8 @@ load ../lib/common
 load ../lib/lifetime
 load ../lib/refused
 
-admin='this needs CAP_NET_ADMIN in the network namespace (try sudo)'
-lifeline_rights='this needs CAP_SYS_ADMIN and must not be forbidden by RestrictNamespaces= or a seccomp filter'
+admin='this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)'
+lifeline_rights='this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) and must not be forbidden by RestrictNamespaces= or a seccomp filter'
 
 # in_the_way LINE-AFTER-THE-NAME WORDS... - a macvtap that can neither be
 # created nor be made by open-exec
@@ -457,7 +457,7 @@ rights_population() {
 	untouched_cmd 2 "cannot set mode private of t0: Operation not permitted: $admin" \
 		as_nobody mode t0 private
 	# Whether anybody holds it cannot even be looked at.
-	untouched_cmd 2 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN: 'force' removes vm0 without looking who holds it" \
+	untouched_cmd 2 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user namespace a mount namespace too: unshare -m): 'force' removes vm0 without looking who holds it" \
 		as_nobody destroy vm0
 	untouched_cmd 2 "cannot remove vm0: Operation not permitted: $admin" \
 		as_nobody destroy vm0 force
@@ -465,7 +465,7 @@ rights_population() {
 		as_nobody destroy t0
 	untouched_cmd 2 "cannot remove t0: Operation not permitted: $admin" \
 		as_nobody destroy t0 if-exists
-	untouched_cmd 2 "cannot enter a network namespace: Operation not permitted: this needs CAP_SYS_ADMIN" \
+	untouched_cmd 2 "cannot enter a network namespace: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN)" \
 		as_nobody -n "$NS" list
 	# Looking is free.
 	run_cmd as_nobody mode vm0
@@ -523,12 +523,12 @@ rights_population() {
 	# What needs no lifeline needs the device's number.
 	for words in "vm9 link peer lifetime persistent" "vm0 lifetime persistent"; do
 		# shellcheck disable=SC2086 # words
-		untouched_cmd 125 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN" \
+		untouched_cmd 125 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user namespace a mount namespace too: unshare -m)" \
 			without sys_admin open-exec $words -- true
 	done
-	untouched_cmd 2 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN: 'force' removes vm0 without looking who holds it" \
+	untouched_cmd 2 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user namespace a mount namespace too: unshare -m): 'force' removes vm0 without looking who holds it" \
 		without sys_admin destroy vm0
-	untouched_cmd 2 "cannot enter a network namespace: Operation not permitted: this needs CAP_SYS_ADMIN" \
+	untouched_cmd 2 "cannot enter a network namespace: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN)" \
 		without sys_admin -n "$NS" list
 	# CAP_NET_ADMIN is enough for the rest.
 	for words in "create vm9 link peer" "mode vm9 bridge" "destroy vm9 force" \
@@ -596,7 +596,7 @@ no_tun() {
 
 @test "errors: /proc/sys cannot be written" {
 	local words
-	local line="cannot lock /proc/sys/net/ipv4/tcp_fastopen_key: Read-only file system: /proc/sys is read-only here: in a container, mount it writable"
+	local line="cannot lock /proc/sys/net/ipv4/tcp_fastopen_key: Read-only file system: /proc/sys is read-only here: in a container, mount it writable (podman: --security-opt unmask=/proc/sys, docker: --security-opt systempaths=unconfined)"
 
 	lower_new "$NS"
 	vn create vm0 link lower
@@ -616,10 +616,10 @@ no_tun() {
 	lower_new "$NS"
 	for words in "link lower" "type tap"; do
 		# shellcheck disable=SC2086 # words
-		untouched_cmd 2 "cannot keep the host's IPv6 off vm9 (/proc/sys/net/ipv6/conf/vm9/disable_ipv6): Read-only file system: /proc/sys is read-only here: in a container, mount it writable" \
+		untouched_cmd 2 "cannot keep the host's IPv6 off vm9 (/proc/sys/net/ipv6/conf/vm9/disable_ipv6): Read-only file system: /proc/sys is read-only here: in a container, mount it writable (podman: --security-opt unmask=/proc/sys, docker: --security-opt systempaths=unconfined)" \
 			read_only_ipv6 create vm9 $words
 		# shellcheck disable=SC2086
-		untouched_cmd 125 "cannot keep the host's IPv6 off vm9 (/proc/sys/net/ipv6/conf/vm9/disable_ipv6): Read-only file system: /proc/sys is read-only here: in a container, mount it writable" \
+		untouched_cmd 125 "cannot keep the host's IPv6 off vm9 (/proc/sys/net/ipv6/conf/vm9/disable_ipv6): Read-only file system: /proc/sys is read-only here: in a container, mount it writable (podman: --security-opt unmask=/proc/sys, docker: --security-opt systempaths=unconfined)" \
 			read_only_ipv6 open-exec vm9 $words -- true
 	done
 }

@@ -258,17 +258,17 @@ alice_env() {
 @test "hostile: under a tracer there is no power" {
 	run_cmd as alice strace -qq -o /dev/null "$VN" create al0
 	assert_status 2
-	assert_err "vnetctl: cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo)"
+	assert_err "vnetctl: cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
 }
 
 @test "hostile: under no_new_privs there is no power" {
 	run_cmd as alice setpriv --no-new-privs "$VN" create al0
 	assert_status 2
-	assert_err "vnetctl: cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo)"
+	assert_err "vnetctl: cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
 }
 
 @test "hostile: a user namespace gives no power here" {
-	may_not 2 "cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo)" \
+	may_not 2 "cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)" \
 		as alice unshare -Ur "$VN" create al0
 	vn create vm0 link lower
 	run_cmd as alice unshare -Ur ip link property add dev vm0 \

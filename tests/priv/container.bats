@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# In user namespaces, as an unprivileged container has one: what works, and what cannot says
+# why and what would give it. The user is an ordinary one, and vnetctl has no file capabilities.
+
+load ../lib/common
+load ../lib/refused
+load ../lib/device
+load ../lib/lifetime
+load priv
+
+setup() {
+	priv_setup
+	PLAIN=$(program plain)
+	rm "$ETC/vnetctl.conf"
+}
+
+# inside FLAGS SCRIPT - alice is root in namespaces of her own (unshare FLAGS), with lower and
+# br0, and runs SCRIPT, in which vn is vnetctl
+# shellcheck disable=SC2016 # for the inner shell
+inside() {
+	as alice unshare "$1" bash -c '
+		ip link add lower type veth peer name wire
+		ip link add br0 type bridge
+		for dev in lower wire br0; do
+			ip link set "$dev" up
+		done
+		vn() { "$PLAIN" "$@"; }
+		eval "$1"' "$PLAIN" "$2"
+}
+
+# vn_inside FLAGS ARGS... - vnetctl ARGS there
+vn_inside() {
+	PLAIN=$PLAIN inside "$1" "vn ${*:2}"
+}
+
+# cannot STATUS LINE FLAGS ARGS...
+cannot() {
+	export PLAIN
+	refused_cmd "$1" "$2" vn_inside "${@:3}"
+}
+
+sysfs="cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user namespace a mount namespace too: unshare -m)"
+
+@test "container: taps are made, used, and gone with their user" {
+	local flags
+
+	export PLAIN
+	# shellcheck disable=SC2016
+	for flags in -Urn -Urnm; do
+		run_cmd inside "$flags" '
+			set -e
+			vn create t0
+			vn create t1 link br0 mode private up
+			vn mode t1 bridge
+			vn open-exec t2 link br0 args none -- sh -c "ip -br link show t2 >/dev/null"
+			vn open-exec t3 type tap queues 3 args none -- sh -c : x {fds}
+			vn open-exec t1 args none -- sh -c :
+			vn -q -br list
+			vn destroy t0 force
+			ip -br link | wc -l'
+		assert_status 0
+		assert_err ""
+		[[ ${lines[0]} == t0* && ${lines[1]} == 4 ]]
+	done
+}
+
+@test "container: macvtaps are made, and used where their node is to be had" {
+	export PLAIN
+	# shellcheck disable=SC2016
+	run_cmd inside -Urnm '
+		vn create m0 link lower mode bridge && vn mode m0 private && vn mode m0 &&
+		vn destroy m0'
+	assert_status 0
+	assert_err ""
+	assert_out private
+	# Root of a user namespace, whose /dev is the host's own root's: nothing is missing.
+	run_cmd in_ns "$NS" unshare -Urnm bash -c '
+		ip link add lower type veth peer name wire && ip link set lower up &&
+		ip link set wire up || exit
+		for life in watched fd persistent; do
+			"$0" open-exec m0 link lower mode bridge lifetime $life args none -- \
+				sh -c "echo \$VNETCTL_DEV" || exit
+		done' "$VNETCTL"
+	assert_status 0
+	assert_err ""
+	assert_out $'m0\nm0\nm0'
+}
+
+@test "container: no mount namespace, no sysfs" {
+	cannot 125 "$sysfs" -Urn open-exec m0 link lower -- true
+	cannot 125 "$sysfs" -Urn open-exec m0 link lower lifetime fd -- true
+	cannot 2 "$sysfs" -Urn create m0 link lower owner 0
+}
+
+@test "container: no node, and none to be made" {
+	run_cmd env PLAIN="$PLAIN" true
+	export PLAIN
+	run_cmd vn_inside -Urnm open-exec m0 link lower -- true
+	assert_status 125
+	[[ $stderr =~ ^"vnetctl: cannot make a node for device "([0-9]+):[0-9]+": Operation not permitted: this needs CAP_MKNOD outside any user namespace, and a device cgroup that allows it (DeviceAllow=char-macvtap rwm in a unit, --device-cgroup-rule 'c ${BASH_REMATCH[1]-}" ]] ||
+		fail "$stderr"
+	[[ $stderr == *"in a container), or the right /dev/tapN, open to us" ]]
+	(($(wc -l <"$vt_err") == 1))
+}
+
+@test "container: no /dev/net/tun" {
+	local why="cannot open /dev/net/tun: No such file or directory: is the module tun loaded? In a container, add --device /dev/net/tun"
+
+	# shellcheck disable=SC2317 # called below
+	no_tun() {
+		in_ns "$NS" unshare -m bash -c 'mount -t tmpfs none /dev/net && exec "$@"' sh \
+			"$VNETCTL" "$@"
+	}
+	refused_cmd 2 "$why" no_tun create t0
+	refused_cmd 125 "$why" no_tun open-exec t0 link br0 -- true
+}
+
+@test "container: no capability" {
+	local net="Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
+	local sys="Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) and must not be forbidden by RestrictNamespaces= or a seccomp filter"
+
+	refused_cmd 2 "cannot create tap t0: $net" without net_admin create t0
+	refused_cmd 2 "cannot create macvtap m0 on lower: $net" without net_admin create m0 link lower
+	refused_cmd 125 "cannot make a network namespace for the lifeline: $sys" \
+		without sys_admin open-exec m0 link lower -- true
+}
+
+without() {
+	in_ns "$NS" setpriv "--bounding-set=-$1" "--inh-caps=-$1" "$VNETCTL" "${@:2}"
+}
+
+@test "container: /proc/sys is read-only" {
+	# shellcheck disable=SC2317 # called below
+	ro() {
+		in_ns "$NS" unshare -m bash -c 'mount -o bind,ro /proc/sys /proc/sys && exec "$@"' sh \
+			"$VNETCTL" "$@"
+	}
+	run_cmd ro create t0
+	assert_status 2
+	[[ $stderr == "vnetctl: cannot create t0: cannot lock /proc/sys/net/ipv4/tcp_fastopen_key: Read-only file system: /proc/sys is read-only here: in a container, mount it writable (podman: --security-opt unmask=/proc/sys, docker: --security-opt systempaths=unconfined)" ]] ||
+		fail "$stderr"
+}
