@@ -91,7 +91,7 @@ try="try 'vnetctl help'"
 @test "options: after the command there are none" {
 	local cmd status word
 
-	for cmd in create mode open-exec destroy list; do
+	for cmd in create mode open-exec helper destroy list; do
 		status=1
 		[[ $cmd != open-exec ]] || status=125
 		for word in -j --json -V -n -- -x -; do
@@ -138,7 +138,7 @@ try="try 'vnetctl help'"
 	assert_err ""
 	help=$output
 	[[ ${lines[0]} == "vnetctl [OPTIONS] COMMAND [ARGS]: "* ]]
-	for cmd in create mode open-exec destroy list help; do
+	for cmd in create mode open-exec helper destroy list help; do
 		grep -qE "^vnetctl $cmd( |\$)" <<<"$help" || fail "no $cmd in:" "$help"
 	done
 	for words in -V -h -j -p -d -br -t -c -n -b -f -q; do
@@ -156,7 +156,7 @@ try="try 'vnetctl help'"
 @test "options: help on a command" {
 	local cmd name text=$BATS_TEST_TMPDIR/text
 
-	for cmd in "create add" "mode" "open-exec" "destroy del delete" \
+	for cmd in "create add" "mode" "open-exec" "helper" "destroy del delete" \
 		"list show ls"; do
 		run_vn help "${cmd%% *}"
 		assert_status 0

@@ -398,3 +398,66 @@ all_denied() {
 	policy '# nobody'
 	may_not 2 "$(no_rule create al0 tap none none)" alice create al0
 }
+
+# --- what is written about it ---------------------------------------------------------
+
+PAGE=$VT_ROOT/man/vnetctl.conf.5
+
+# valid RULES - of users that the examples have
+valid() {
+	printf '%s\n' kvm:x:4500: >>"$ETC/group"
+	policy "$1"
+	# It is read, and decides.
+	may_not 2 "$(no_rule create al-0 tap none none)" alice create al-0
+}
+
+@test "policy: the manual's example is a policy" {
+	local rules
+
+	rules=$(sed -n '/^\.SH EXAMPLES/,/^\.SH SEE/p' "$PAGE" | sed -n '/^\.nf/,/^\.fi/{/^\./!p}')
+	grep -q '^allow' <<<"$rules"
+	valid "$rules"
+	ip -n "$NS" link add eth0 type veth peer name eth0-peer
+	may alice create al-%d link eth0
+	assert_out al-0
+	may_not 2 "create prod0 (type tap, link none, mode none): /etc/vnetctl.conf:6 denies it" \
+		bob create prod0
+}
+
+@test "policy: README's example is a policy" {
+	local rules
+
+	rules=$(grep -E '^    (allow|deny) ' "$VT_ROOT/README")
+	grep -q allow <<<"$rules"
+	valid "$rules"
+}
+
+@test "policy: the manual has every key, verb and mode, and the version" {
+	local key keys
+
+	policy 'deny alice frob x'
+	run_cmd alice create al0
+	keys=${stderr#*is none of }
+	keys=${keys%: until*}
+	[[ $(tr -d ' ' <<<"$keys" | tr , '\n' | sort) == \
+		"$(awk 'was_tp && on { gsub(/"/, ""); print $2 } { was_tp = /^\.TP/ }
+			/^\.SH/ { on = /RULES/ }' "$PAGE" | sort)" ]]
+	for key in verbs mode; do
+		policy "deny alice $key x"
+		run_cmd alice create al0
+		keys=${stderr#*is none of }
+		for key in ${keys%: until*}; do
+			sed 's/\\//g' "$PAGE" | grep -qw -e "${key%,}" || fail "$key is not in the manual"
+		done
+	done
+	[[ $("$VNETCTL" -V) == "$(sed -n 's/^\.TH .*"\(vnetctl [0-9.]*\)".*/\1/p' "$PAGE")" ]]
+}
+
+@test "policy: make setcap and the manual name the same capabilities" {
+	[[ $SETCAP ]]
+	grep -qF "setcap $SETCAP" "$VT_ROOT/man/vnetctl.8"
+	[[ $(sed 's/.*=//; s/,.*//' <<<"$SETCAP") == p ]]
+	for cap in $(sed 's/=.*//' <<<"$SETCAP" | tr a-z, 'A-Z '); do
+		grep -A1 '^\.TP' "$VT_ROOT/man/vnetctl.8" | grep -qx "$cap" || fail "no reason for $cap"
+	done
+}
