@@ -304,8 +304,8 @@ alice_env() {
 	readelf -dW "$bin" | grep -q 'FLAGS_1.*\<NOW\>.*\<PIE\>'
 	readelf -lW "$bin" | grep -q GNU_RELRO
 	readelf -lW "$bin" | grep -q 'GNU_STACK.* RW  *0x'
-	! readelf -lW "$bin" | grep -q ' RWE '
-	! readelf -dW "$bin" | grep -qE 'TEXTREL|RPATH|RUNPATH'
+	run ! grep -q ' RWE ' <<<"$(readelf -lW "$bin")"
+	run ! grep -qE 'TEXTREL|RPATH|RUNPATH' <<<"$(readelf -dW "$bin")"
 	nm -D "$bin" | grep -q ' __stack_chk_fail@'
 	nm -D "$bin" | grep -qE ' __(sn?|vsn?)printf_chk@'
 }
