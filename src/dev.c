@@ -530,10 +530,9 @@ int dev_hush(const struct dev *dev)
 
 		fail_errno(err, NULL, "cannot keep the host's IPv6 off %s (%s)", dev->name, path);
 		if (err == EROFS)
-			fail_hint(
-				"/proc/sys is read-only here: in a container, mount it writable (podman: "
-				"--security-opt unmask=/proc/sys, docker: --security-opt "
-				"systempaths=unconfined)");
+			fail_hint("/proc/sys is read-only here: in a container, mount it "
+				  "writable (podman: --security-opt unmask=/proc/sys, docker: "
+				  "--security-opt systempaths=unconfined)");
 		return fail_code();
 	}
 	return 0;

@@ -218,8 +218,8 @@ static int refused(int err, const char *words, const char *what)
 	int r = fail_errno(err, words, "%s", what);
 
 	if (err == EPERM)
-		fail_hint(
-			"this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)");
+		fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
+			  "container --cap-add NET_ADMIN)");
 	return r;
 }
 

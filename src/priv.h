@@ -35,7 +35,7 @@ struct power {
 	uint64_t raised; /* what was not effective before */
 };
 
-#define auto_power __attribute__((cleanup(priv_lower)))
+#define auto_power __attribute__((cleanup(priv_lower), unused))
 
 /* Makes effective what of these is permitted. What is not the call in the scope
  * will miss, and say so: this never fails. */

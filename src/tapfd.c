@@ -86,7 +86,8 @@ int tapfd_make_tap(const char *name, bool multi_queue)
 		fail_errno(err == EBUSY ? EEXIST : err, NULL, "cannot create tap %s", name);
 		if (err == EPERM)
 			fail_hint(
-				"this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)");
+				"this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
+				"container --cap-add NET_ADMIN)");
 		return fail_code();
 	}
 	return steal_fd(&fd);

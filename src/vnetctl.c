@@ -469,10 +469,10 @@ static int run_home(const struct cmd *cmd, struct options *o, int argc, char **a
 /* Capabilities are cut to the command's row; a batch can be of all that it may hold. */
 static int begin(const struct cmd *cmd, const struct options *o)
 {
-	uint64_t any = 0, own = 0;
+	uint64_t any = cmd ? cmd->power : 0, own = cmd ? cmd->own_power : 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++) {
-		if (o->batch ? !cmds[i]->alone : cmds[i] == cmd) {
+	for (size_t i = 0; o->batch && i < ARRAY_SIZE(cmds); i++) {
+		if (!cmds[i]->alone) {
 			any |= cmds[i]->power;
 			own |= cmds[i]->own_power;
 		}
