@@ -400,7 +400,7 @@ static int load(struct policy *policy)
 
 int policy_begin(const char *netns)
 {
-	struct policy policy;
+	struct policy policy = { .n = 0 };
 
 	if (priv_is_own())
 		return 0;
@@ -508,7 +508,7 @@ static int ask(const struct policy_act *act, struct policy_rule *verdict)
 {
 	struct policy_who who = { .uid = getuid() };
 	const struct policy_rule *rule;
-	struct policy policy;
+	struct policy policy = { .n = 0 };
 	gid_t *gids = all_groups(&who.n);
 
 	if (!gids)

@@ -103,10 +103,13 @@ struct power priv_raise(uint64_t caps)
 
 void priv_lower(struct power *power)
 {
-	int err = errno;
+	int err = errno, r = 0;
 
-	if (power->raised && (set_flags(power->caps, CAP_EFFECTIVE, power->raised, CAP_CLEAR) < 0 ||
-			      (cap_set_proc(power->caps) < 0 && cap_set_proc(power->caps) < 0)))
+	if (power->raised)
+		r = set_flags(power->caps, CAP_EFFECTIVE, power->raised, CAP_CLEAR);
+	if (power->raised && r == 0)
+		r = cap_set_proc(power->caps);
+	if (r < 0 && cap_set_proc(power->caps) < 0)
 		fail_sys("cannot give up capabilities");
 	free_cap(&power->caps);
 	errno = err;

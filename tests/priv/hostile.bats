@@ -208,17 +208,24 @@ alice_env() {
 }
 
 @test "hostile: closed standard input, output and error" {
-	local fds fd close
+	local fds fd close dir=$BATS_TEST_TMPDIR/links
 
+	mkdir -m 777 "$dir"
 	for fds in 0 1 2 "0 1" "0 2" "1 2" "0 1 2"; do
 		close=''
 		for fd in $fds; do
 			close+=" $fd>&-"
 		done
+		# shellcheck disable=SC2016 # for the inner shell
 		run_cmd as alice sh -c "exec \"\$@\" $close" sh "$VN" \
 			open-exec al0 link lower mode bridge args none -- \
-			sh -c 'for fd in 0 1 2; do
-				! readlink "/proc/$$/fd/$fd"; done >"$0" 2>&1' "$BATS_TEST_TMPDIR/links"
+			sh -c 'ls -l "/proc/$$/fd" >"$0"; exit 7' "$dir/$fds"
+		assert_status 7
+		for fd in $fds; do
+			run ! grep " $fd -> " "$dir/$fds"
+		done
+		[[ $(sed -n 's/.* \([0-9]*\) -> .*tap[0-9]*$/\1/p' "$dir/$fds") =~ ^[0-9]+$ ]] &&
+			((BASH_REMATCH > 2)) || fail "$(cat "$dir/$fds")"
 		wait_gone "$NS" al0
 		run_cmd as alice sh -c "exec \"\$@\" $close" sh "$VN" create bl0
 		assert_status 2
