@@ -6,7 +6,8 @@
 # make setcap         give the installed vnetctl, else the built one, its file capabilities
 # make deps           install what building and testing need
 # make check          every test; T=NAME for one; "check-long" for the long ones too
-# make lint demo bench unit test-tools clean
+# make fuzz           60 s of each fuzz target; FUZZ_SECONDS=N, T=NAME for one
+# make lint demo bench unit test-tools fuzz-build clean
 
 VERSION = 0.1
 
@@ -139,7 +140,58 @@ $(BUILD)/tests/%: tests/tools/%.c $(O)/flags
 	$(Q)mkdir -p $(@D) $(O)/obj
 	$(Q)$(COMPILE) -MF $(O)/obj/tool-$*.d $(ALL_LDFLAGS) -o $@ $< $(LIB_LIBS) -pthread
 
-test-build: all unit test-tools
+# Fuzz targets are src/ with its calls that leave the process bound to fakes, by clang alone.
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+F := $(BUILD)/fuzz
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(F)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_OBJS := $(patsubst src/%.c,$(F)/obj/%.o,$(filter-out src/fail.c,$(SRCS))) \
+	$(F)/obj/fail_again.o
+FUZZ_TESTS := $(F)/obj/fakes.o $(FUZZERS:$(F)/%=$(F)/obj/fuzz_%.o)
+FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_COMPILE = $(FUZZ_CC) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fno-omit-frame-pointer \
+	-U_FORTIFY_SOURCE $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP
+
+fuzz-build: $(FUZZERS)
+	@$(give_back)
+
+$(F)/doors: tests/fuzz/doors
+	$(Q)mkdir -p $(F)/obj
+	$(Q)sed '/^#/d' $< | tr -s ' ' '\n' | sed 's/.*/& fake_&/' >$@
+
+# Warnings about src/ are the other compilations' business.
+$(F)/obj/%.o: src/%.c $(F)/doors Makefile | require require-fuzz
+	$(say) CC '$< (fuzz)'
+	$(Q)$(FUZZ_COMPILE) $(if $(filter vnetctl,$*),-Dmain=vnetctl_main) -w -MF $(@:.o=.d) \
+		-c -o $@ $<
+	$(Q)objcopy --redefine-syms=$(F)/doors $@
+
+$(F)/obj/fail_again.o: tests/fuzz/fail_again.c $(F)/doors Makefile | require require-fuzz
+	$(say) CC $<
+	$(Q)$(FUZZ_COMPILE) -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)objcopy --redefine-syms=$(F)/doors $@
+
+$(FUZZ_TESTS): $(F)/obj/%.o: tests/fuzz/%.c Makefile | $(F)/doors
+	$(say) CC $<
+	$(Q)$(FUZZ_COMPILE) -Wall -Wextra -Werror -MF $(@:.o=.d) -c -o $@ $<
+
+$(FUZZERS): $(F)/%: $(F)/obj/fuzz_%.o $(F)/obj/fakes.o $(FUZZ_OBJS)
+	$(say) FUZZ $@
+	$(Q)$(FUZZ_CC) $(FUZZ_SANITIZE) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
+
+require-fuzz:
+	@echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+	$(FUZZ_CC) $(FUZZ_SANITIZE) -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null || \
+	{ echo "the fuzz targets need clang and its runtime: 'make deps' installs what is missing" >&2; \
+	exit 1; }
+
+fuzz:
+	@tests/deps
+	$(sub) fuzz-build
+	@$(alone) T='$(T)' FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run $(F); rc=$$?; \
+	$(give_back); exit $$rc
+
+test-build: all unit test-tools fuzz-build
 ifndef dev
 	$(sub) DEV=1 all
 endif
@@ -205,9 +257,9 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all require require-cmocka unit test-tools test-build check check-long lint demo bench deps \
-	install uninstall setcap clean FORCE
+.PHONY: all require require-cmocka require-fuzz unit test-tools fuzz-build fuzz test-build check \
+	check-long lint demo bench deps install uninstall setcap clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
--include $(wildcard $(O)/obj/*.d)
+-include $(wildcard $(O)/obj/*.d $(F)/obj/*.d)
