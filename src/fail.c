@@ -169,22 +169,10 @@ void fail_quiet(void)
 	state.quiet = true;
 }
 
-/* One write per line: lines of parallel vnetctls do not mix in a CI log. */
-static void print_line(const char *kind, const char *text)
+/* Puts text at line + n, fit for a terminal, as far as it goes in size bytes. Returns the new n. */
+static size_t put_clean(char *line, size_t n, size_t size, const char *text)
 {
-	char line[2 * sizeof(rec.text)];
-	size_t n = 0;
-
-	if (state.drawn)
-		fputs("\r\033[K", stderr);
-	state.drawn = false;
-
-	int r = snprintf(line, 512, "vnetctl: %s%s%s", state.place ? state.place : "",
-			 state.place ? ": " : "", kind);
-
-	if (r > 0)
-		n = r < 512 ? (size_t)r : 511;
-	while (*text && n < sizeof(line) - 6) {
+	while (*text && n + 5 < size) {
 		size_t len = text_printable(text);
 
 		if (len) {
@@ -192,10 +180,29 @@ static void print_line(const char *kind, const char *text)
 			n += len;
 			text += len;
 		} else {
-			n += (size_t)snprintf(line + n, sizeof(line) - n, "\\x%02x",
+			n += (size_t)snprintf(line + n, size - n, "\\x%02x",
 					      (unsigned char)*text++);
 		}
 	}
+	return n;
+}
+
+/* One write per line: lines of parallel vnetctls do not mix in a CI log. */
+static void print_line(const char *kind, const char *text)
+{
+	const char *place = state.place ? state.place : "";
+	char line[2 * sizeof(rec.text)];
+	size_t n;
+
+	if (state.drawn)
+		fputs("\r\033[K", stderr);
+	state.drawn = false;
+
+	n = put_clean(line, 0, sizeof(line), "vnetctl: ");
+	n = put_clean(line, n, sizeof(line) / 2, place);
+	n = put_clean(line, n, sizeof(line), *place ? ": " : "");
+	n = put_clean(line, n, sizeof(line), kind);
+	n = put_clean(line, n, sizeof(line) - 1, text);
 	line[n++] = '\n';
 	fwrite(line, 1, n, stderr);
 	fflush(stderr);

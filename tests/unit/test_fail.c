@@ -340,6 +340,10 @@ static void test_place(void **state)
 	warn("b");
 	capture_end(&cap);
 	assert_string_equal(cap.text, "vnetctl: batch.txt:7: warning: b\n");
+	/* A file may be called anything. */
+	fail_place("b\033[1m\xff:7");
+	fail_usage("a");
+	assert_string_equal(noted(), "vnetctl: b\\x1b[1m\\xff:7: a\n");
 	fail_place(NULL);
 	fail_usage("a");
 	check_failure(FAIL_USAGE, "a");
