@@ -166,6 +166,13 @@ static ssize_t receive(struct nl *nl)
 	}
 }
 
+/* There is a message at nlh, all of it within len bytes. To libmnl a length of 2 GiB and more
+ * is a negative number, which is less than anything. */
+static bool is_whole(const struct nlmsghdr *nlh, int len)
+{
+	return mnl_nlmsg_ok(nlh, len) && nlh->nlmsg_len <= (uint32_t)len;
+}
+
 /* The kernel's own words in an NLMSG_ERROR or NLMSG_DONE, or NULL. */
 static const char *extack(const struct nlmsghdr *nlh)
 {
@@ -185,6 +192,8 @@ static const char *extack(const struct nlmsghdr *nlh)
 					MNL_ALIGN(err->msg.nlmsg_len - MNL_NLMSG_HDRLEN) :
 					0;
 	}
+	if (skip > mnl_nlmsg_get_payload_len(nlh))
+		return NULL;
 	mnl_attr_for_each(attr, nlh, skip) {
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
@@ -283,7 +292,7 @@ static int read_answers(struct nl *nl, const struct exchange *x)
 			nl->failed = x->n; /* the kernel may well have done them all */
 			return fail_sys("%s", x->what);
 		}
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
 			uint32_t i = nlh->nlmsg_seq - x->first;
 
 			/* An exchange that was given up may still be answered. */
@@ -336,7 +345,7 @@ static int dump_once(struct nl *nl, nl_answer *cb, void *arg, const char *what)
 
 		if (n < 0)
 			return fail_sys("%s", what);
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
 			if (nlh->nlmsg_pid != nl->portid || nlh->nlmsg_seq != seq)
 				continue;
 			if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
