@@ -284,8 +284,6 @@ static bool is_who(const struct policy_rule *rule, const struct policy_who *who)
 	return false;
 }
 
-/* In a name that the kernel is to number, "%d" fits no pattern's own bytes: whatever it
- * becomes, the name fits if the part before it does. */
 static bool fits(const char *item, const char *word)
 {
 	size_t len = strlen(item);
@@ -295,13 +293,30 @@ static bool fits(const char *item, const char *word)
 	return streq(item, word);
 }
 
-static bool is_in_list(const char *list, const char *word)
+/* In a name that the kernel is to number, "%d" fits no pattern's own bytes: whatever it
+ * becomes, the name fits if the part before it does. But what is denied must not be had
+ * by way of a number: there it is enough that the name could become one that fits. */
+static bool could_fit(const char *item, const char *word)
+{
+	const char *number = strstr(word, "%d");
+	size_t len = number ? (size_t)(number - word) : 0;
+
+	if (!number || fits(item, word) || strncmp(item, word, len) != 0)
+		return fits(item, word);
+	for (const char *p = item + len; *p >= '0' && *p <= '9'; p++) {
+		if (fits(p + 1, number + 2))
+			return true;
+	}
+	return false;
+}
+
+static bool is_in_list(const char *list, const char *word, bool deny)
 {
 	for (const char *p = list; p;) {
 		char item[32];
 
 		p = next_item(p, item);
-		if (fits(item, word))
+		if (deny ? could_fit(item, word) : fits(item, word))
 			return true;
 	}
 	return !list;
@@ -310,7 +325,7 @@ static bool is_in_list(const char *list, const char *word)
 static bool is_about(const struct policy_rule *rule, const struct policy_act *act)
 {
 	for (size_t key = 0; key < KEY_LISTS; key++) {
-		if (!is_in_list(rule->lists[key], act->words[key]))
+		if (!is_in_list(rule->lists[key], act->words[key], rule->deny))
 			return false;
 	}
 	return true;
