@@ -209,6 +209,9 @@ static int error_of(const struct nlmsghdr *nlh)
 
 	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(err))
 		memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
+	/* Linux has 1 to 4095. */
+	if (err < -4095 || err > 4095)
+		return EPROTO;
 	return err < 0 ? -err : err;
 }
 
