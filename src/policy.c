@@ -587,8 +587,8 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 	*lock = netns_lock(UINT64_C(3) << 32 | getuid(), "cannot count devices");
 	if (*lock >= 0 && count_when_settled(home, rule.max, &have) == 0 && have >= rule.max)
 		denied(&act, &rule, have);
-	if (fail_code())
-		util_close(lock);
+	if (fail_code() && *lock >= 0)
+		close(steal_fd(lock));
 	return fail_code();
 }
 
