@@ -57,8 +57,8 @@ struct fd {
 	bool cloexec;
 	int ns; /* the namespace itself, or the one that it was opened in */
 	int ifindex;
-	size_t at; /* in a text */
-	const char *text;
+	size_t at; /* in text */
+	struct bytes text;
 	uint8_t *rx; /* replies that wait, malloced */
 	size_t rx_len;
 };
@@ -77,14 +77,13 @@ static struct {
 	uid_t ids[3];
 	gid_t gids[3];
 	cap_t caps;
-	char *text; /* of file */
 	uint8_t *poisoned;
 	size_t poisoned_len;
 	char *out, *err;
 	size_t out_len, err_len;
 } world;
 
-FILE *fake_stdin, *fake_stdout, *fake_stderr;
+FILE *fake_stdout, *fake_stderr;
 
 /* --- properties and places --- */
 
@@ -370,13 +369,18 @@ static int new_fd(enum what what, bool cloexec)
 	return refuse(EMFILE);
 }
 
-static int new_text(const char *text)
+static int new_file(struct bytes text)
 {
 	int fd = new_fd(TEXT, true);
 
 	if (fd >= 0)
 		world.fds[fd].text = text;
 	return fd;
+}
+
+static int new_text(const char *text)
+{
+	return new_file((struct bytes){ (const uint8_t *)text, strlen(text) });
 }
 
 int fake_close(int fd)
@@ -465,8 +469,9 @@ static int open_path(const char *path, int flags)
 	if (!strncmp(path, "/run/netns/", 11))
 		return new_fd(NETNS, true);
 	if (!strcmp(path, "/etc/vnetctl.conf"))
-		return new_text(world.text);
-	return refuse(ENOENT);
+		return new_file(world.file);
+	/* A batch. */
+	return strchr(path, '/') ? refuse(ENOENT) : new_file(world.file);
 }
 
 int fake_open(const char *path, int flags, ...)
@@ -510,26 +515,49 @@ int fake_openat(int dir, const char *path, int flags, ...)
 	return fd;
 }
 
-ssize_t fake_read(int fd, void *buf, size_t size)
+/* What fd has at this place, and at most size of it. Standard input is a file, too. */
+static size_t copy_text(int fd, void *buf, size_t size, size_t at)
 {
 	struct fd *f = of(fd);
-	size_t n;
+	struct bytes text = fd == 0 ? world.file : f->text;
+	size_t n = at < text.n ? text.n - at : 0;
 
-	CHECK(f && f->what == TEXT);
-	if (fate())
-		return -1;
-	n = strlen(f->text + f->at);
 	if (n > size)
 		n = size;
-	memcpy(buf, f->text + f->at, n);
-	f->at += n;
+	if (n)
+		memcpy(buf, text.p + at, n);
+	return n;
+}
+
+static bool is_text(int fd)
+{
+	return of(fd) && (fd == 0 || of(fd)->what == TEXT);
+}
+
+ssize_t fake_read(int fd, void *buf, size_t size)
+{
+	size_t n;
+
+	CHECK(is_text(fd));
+	if (fate())
+		return -1;
+	n = copy_text(fd, buf, size, of(fd)->at);
+	of(fd)->at += n;
 	return (ssize_t)n;
+}
+
+off_t fake_lseek(int fd, off_t offset, int whence)
+{
+	CHECK(is_text(fd) && offset == 0 && whence == SEEK_CUR);
+	return fate() ? -1 : (off_t)of(fd)->at;
 }
 
 ssize_t fake_pread(int fd, void *buf, size_t size, off_t at)
 {
 	const struct fd *f = of(fd);
 
+	if (is_text(fd))
+		return fate() ? -1 : (ssize_t)copy_text(fd, buf, size, (size_t)at);
 	CHECK(f && f->what == NODE && at == 0);
 	if (fate())
 		return -1;
@@ -677,12 +705,6 @@ int fake_dirfd(struct fake_dir *dir)
 }
 
 /* fclose() of it is the real one. */
-FILE *fake_fopen(const char *path, const char *mode)
-{
-	CHECK(path && strchr(mode, 'e'));
-	return fate() ? NULL : fmemopen((void *)(uintptr_t)world.file.p, world.file.n, "r");
-}
-
 int fake_fcntl(int fd, int cmd, ...)
 {
 	struct fd *f = of(fd);
@@ -834,8 +856,14 @@ int fake_bind(int fd, const struct sockaddr *sa, socklen_t len)
 
 int fake_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 {
-	CHECK(of(fd) && *len >= sizeof(struct sockaddr_nl));
-	((struct sockaddr_nl *)sa)->nl_pid = 1;
+	CHECK(*len >= sizeof(struct sockaddr_nl));
+	if (!of(fd))
+		return refuse(EBADF);
+	/* The caller's are local ones. */
+	if (of(fd)->what == PLAIN)
+		sa->sa_family = AF_UNIX;
+	else
+		((struct sockaddr_nl *)sa)->nl_pid = 1;
 	return fate() ? -1 : 0;
 }
 
@@ -864,6 +892,13 @@ ssize_t fake_send(int fd, const void *buf, size_t n, int flags)
 {
 	CHECK(of(fd) && buf && flags & MSG_NOSIGNAL);
 	return fate() ? -1 : (ssize_t)n;
+}
+
+/* One byte and a descriptor. */
+ssize_t fake_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	CHECK(of(fd) && msg->msg_iovlen == 1 && msg->msg_control && flags & MSG_NOSIGNAL);
+	return fate() ? -1 : (ssize_t)msg->msg_iov->iov_len;
 }
 
 ssize_t fake_recv(int fd, void *buf, size_t n, int flags)
@@ -1716,7 +1751,6 @@ void fake_begin(struct bytes script, struct bytes file)
 	world.is_user = script.n && script.p[0] == 'U';
 	world.script = script;
 	world.file = file;
-	world.text = fake_text(file);
 	for (size_t i = 0; i < 3; i++)
 		world.fds[i].what = PLAIN;
 	furnish_power();
@@ -1725,7 +1759,6 @@ void fake_begin(struct bytes script, struct bytes file)
 	world.fds[FDS - 1] = (struct fd){ .what = TUN, .ifindex = 7, .cloexec = true };
 	world.fds[FDS - 2] = (struct fd){ .what = NETNS, .ns = 1, .cloexec = true };
 	memcpy(world.first, world.links, sizeof(world.first));
-	fake_stdin = fmemopen((void *)(uintptr_t)file.p, file.n, "r");
 	fake_stdout = open_memstream(&world.out, &world.out_len);
 	fake_stderr = open_memstream(&world.err, &world.err_len);
 	CHECK(fake_stdout && fake_stderr);
@@ -1737,18 +1770,15 @@ void fake_end(void)
 	if (getenv("FUZZ_SHOW"))
 		show_streams();
 	poison(NULL, 0);
-	if (fake_stdin)
-		fclose(fake_stdin);
 	fclose(fake_stdout);
 	fclose(fake_stderr);
-	fake_stdin = fake_stdout = fake_stderr = NULL;
+	fake_stdout = fake_stderr = NULL;
 	for (size_t i = 0; i < FDS; i++)
 		free(world.fds[i].rx);
 	free(world.out);
 	free(world.err);
-	free(world.text);
 	cap_free(world.caps);
-	world.out = world.err = world.text = NULL;
+	world.out = world.err = NULL;
 }
 
 void fake_replies(struct bytes replies)
