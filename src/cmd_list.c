@@ -53,6 +53,15 @@ struct list {
 	bool again;
 };
 
+static bool is_in(const struct shown *set, size_t n, const struct dev *dev)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (set[i].ifindex == dev->ifindex && set[i].netnsid == dev->netnsid)
+			return true;
+	}
+	return false;
+}
+
 static void *take_name(void *dst, const char *name)
 {
 	struct list *list = dst;
@@ -472,19 +481,9 @@ static void draw_tree(struct list *list)
 	}
 }
 
-static bool is_in(const struct shown *set, size_t n, const struct dev *dev)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (set[i].ifindex == dev->ifindex && set[i].netnsid == dev->netnsid)
-			return true;
-	}
-	return false;
-}
-
 static bool wanted(const struct list *list, const struct dev *dev)
 {
-	if (!dev->kind || !dev_is_mine(dev) ||
-	    (list->n_names && !is_in(list->named, list->n_named, dev)))
+	if (!dev->kind || !dev_is_mine(dev))
 		return false;
 	if (list->type && !streq(list->type, dev_kind_word(dev->kind)))
 		return false;
@@ -570,7 +569,7 @@ static void find_names(struct list *list)
 
 	for (size_t i = 0; i < list->n_names; i++) {
 		if (lifeline_lookup(&list->ctx->home, list->names[i], &dev) == 0 &&
-		    check_mine(&dev) == 0)
+		    check_mine(&dev) == 0 && !is_in(list->named, list->n_named, &dev))
 			list->named[list->n_named++] = (struct shown){ dev.ifindex, dev.netnsid };
 		fail_note();
 	}
@@ -588,7 +587,23 @@ static int show_inside(struct list *list)
 	return 0;
 }
 
-static int show_all(struct list *list)
+/* Only these are asked for, however many others there are. */
+static int show_named(struct list *list)
+{
+	for (size_t i = 0; i < list->n_named; i++) {
+		const struct shown *named = &list->named[i];
+
+		if (dev_look(&list->ctx->home.nl, named->netnsid, named->ifindex, show_if_wanted,
+			     list) == 0)
+			continue;
+		if (!nl_nsid_gone(fail_errnum()))
+			return fail_code();
+		fail_clear(); /* it has gone meanwhile */
+	}
+	return 0;
+}
+
+static int show_every(struct list *list)
 {
 	struct nl *nl = &list->ctx->home.nl;
 
@@ -599,9 +614,16 @@ static int show_all(struct list *list)
 	     dev_each(nl, "tun", -1, show_if_wanted, again, list) < 0) ||
 	    (!streq(list->type, "tap") && show_inside(list) < 0))
 		return fail_code();
-	if (list->nodes)
-		draw_tree(list);
 	return 0;
+}
+
+static int show_all(struct list *list)
+{
+	int r = list->n_names ? show_named(list) : show_every(list);
+
+	if (r == 0 && list->nodes)
+		draw_tree(list);
+	return r;
 }
 
 static int look_for_users(struct list *list)

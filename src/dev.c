@@ -441,6 +441,14 @@ int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
 	return nl_dump(nl, each_one, restart ? each_again : NULL, &each, "cannot list devices");
 }
 
+int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg)
+{
+	struct each each = { .cb = cb, .arg = arg, .netnsid = netnsid };
+
+	get_msg(nl, ifindex, netnsid);
+	return nl_talk(nl, each_one, &each, "cannot find the device with index %d", ifindex);
+}
+
 void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg), void *arg)
 {
 	const struct nlattr *attr, *alt;

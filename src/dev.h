@@ -140,6 +140,10 @@ typedef int dev_cb(const struct dev *dev, void *arg);
 int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
 	     void (*restart)(void *arg), void *arg);
 
+/* Calls cb once, as dev_each() does, for the device with this index. Returns 0, what cb
+ * returned below 0, or a recorded failure (ENODEV when there is none). */
+int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg);
+
 /* True when the device at home (or in a lifeline of home) is on the lower device, or a
  * port of the bridge, that has this index at home. */
 bool dev_is_on(const struct dev *dev, int link);

@@ -17,11 +17,22 @@ static bool is_json(const struct out *o)
 	return o->style == OUT_JSON || o->style == OUT_PRETTY;
 }
 
+/* How many bytes from s on are ASCII that stands for itself in text, and in JSON. Nearly
+ * all are, and one write for each byte takes as long as the kernel's dump. */
+static size_t plain(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= ' ' && s[n] <= '~' && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_json(const char *s)
 {
 	putchar('"');
 	while (*s) {
-		size_t len = text_utf8(s);
+		size_t run = plain(s), len = run ? run : text_utf8(s);
 		unsigned char c = (unsigned char)*s;
 
 		if (!len)
@@ -43,11 +54,11 @@ static unsigned put_text(const char *s)
 	unsigned columns = 0;
 
 	while (*s) {
-		size_t len = text_printable(s);
+		size_t run = plain(s), len = run ? run : text_printable(s);
 
 		if (len) {
 			fwrite(s, 1, len, stdout);
-			columns++;
+			columns += run ? (unsigned)run : 1;
 			s += len;
 		} else {
 			printf("\\x%02x", (unsigned char)*s++);

@@ -96,6 +96,22 @@ sends() {
 	count 0 'RTM_(NEW|SET|DEL)' "$trace"
 }
 
+@test "work: a device that is named is asked for alone" {
+	local trace=$BATS_TEST_TMPDIR/trace i
+
+	lower_new "$NS"
+	for ((i = 0; i < 5; i++)); do
+		echo "create vm$i link lower"
+		echo "create t$i type tap"
+	done | in_ns "$NS" "$VNETCTL" -batch -
+	straced "$trace" sendto -j list vm3 t2 vm3 >"$BATS_TEST_TMPDIR/out"
+	[[ $(jq -c 'map(.ifname)' "$BATS_TEST_TMPDIR/out") == '["vm3","t2"]' ]]
+	jq -e 'all(.[]; .altnames | length == 1)' "$BATS_TEST_TMPDIR/out"
+	sends 0 '.*NLM_F_DUMP' "$trace"
+	# Three names, two devices, the name of one link.
+	count 6 sendto "$trace"
+}
+
 @test "work: large buffers, and rows as they come" {
 	local trace=$BATS_TEST_TMPDIR/trace first last
 
