@@ -66,6 +66,16 @@ static void test_hold(void **state)
 	assert_int_equal(fail_code(), FAIL_SYS);
 	assert_int_equal(fail_errnum(), EBUSY);
 	check_failure(FAIL_SYS, "first: Device or resource busy: words: hint");
+	/* What is aside may be put aside once more. */
+	fail_usage("outer");
+	fail_hold();
+	fail_errno(EBUSY, NULL, "inner");
+	fail_hold();
+	fail_usage("innermost");
+	fail_release();
+	assert_int_equal(fail_errnum(), EBUSY);
+	fail_release();
+	check_failure(FAIL_USAGE, "outer");
 	/* Nothing comes back as nothing. */
 	fail_hold();
 	fail_usage("lost");
