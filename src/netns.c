@@ -83,9 +83,9 @@ int netns_new(int home)
 
 		fail_errno(err, NULL, "cannot make a network namespace for the lifeline");
 		if (err == EPERM)
-			fail_hint(
-				"this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) and must not be forbidden by "
-				"RestrictNamespaces= or a seccomp filter");
+			fail_hint("this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) "
+				  "and must not be forbidden by RestrictNamespaces= or a seccomp "
+				  "filter");
 		if (err == ENOSPC)
 			fail_hint("see sysctl user.max_net_namespaces");
 		return fail_code();
@@ -123,8 +123,8 @@ static int open_locks(const char *what)
 	if (errno == EACCES || errno == EPERM) {
 		/* The file is 0600: in the end it is this that is missing. */
 		fail_errno(EPERM, NULL, "%s", what);
-		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
-				 "container --cap-add NET_ADMIN)");
+		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in "
+				 "a container --cap-add NET_ADMIN)");
 	}
 	fail_sys("%s: cannot lock %s", what, LOCKS);
 	if (fail_errnum() == EROFS)

@@ -573,7 +573,7 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 		[KEY_MODE] = mode_word(plan->mode),
 		[KEY_NAME] = plan->name,
 	} };
-	struct policy_rule rule;
+	struct policy_rule rule = { .max = 0 };
 	unsigned have = 0;
 
 	*lock = -1;
