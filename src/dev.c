@@ -298,7 +298,11 @@ static void parse_attr(const struct nlattr *attr, struct dev *dev)
 	case IFLA_LINKINFO:
 		parse_linkinfo(attr, dev);
 		break;
+	case IFLA_IFALIAS:
+		dev->ifalias = attr;
+		break;
 	case IFLA_PROP_LIST:
+		dev->altnames = attr;
 		parse_altnames(attr, dev);
 		break;
 	}
@@ -314,7 +318,6 @@ static void parse(const struct nlmsghdr *nlh, int32_t netnsid, struct dev *dev)
 	dev->netnsid = netnsid;
 	dev->owner = (uid_t)-1;
 	dev->owner_group = (gid_t)-1;
-	dev->raw = nlh;
 	dev->ifindex = ifm->ifi_index;
 	dev->flags = ifm->ifi_flags;
 	dev->arphrd = ifm->ifi_type;
@@ -347,7 +350,7 @@ static int store(const struct nlmsghdr *nlh, void *arg)
 	if (nlh->nlmsg_type == RTM_NEWLINK &&
 	    mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct ifinfomsg)) {
 		parse(nlh, get->netnsid, get->dev);
-		get->dev->raw = NULL;
+		get->dev->ifalias = get->dev->altnames = NULL;
 	}
 	return 0;
 }
@@ -451,28 +454,22 @@ int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg)
 
 void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg), void *arg)
 {
-	const struct nlattr *attr, *alt;
+	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, dev->raw, sizeof(struct ifinfomsg)) {
-		if (mnl_attr_get_type(attr) != IFLA_PROP_LIST)
-			continue;
-		mnl_attr_for_each_nested(alt, attr) {
-			if (mnl_attr_get_type(alt) == IFLA_ALT_IFNAME &&
-			    mnl_attr_validate(alt, MNL_TYPE_NUL_STRING) >= 0)
-				cb(mnl_attr_get_str(alt), arg);
-		}
+	if (!dev->altnames)
+		return;
+	mnl_attr_for_each_nested(attr, dev->altnames) {
+		if (mnl_attr_get_type(attr) == IFLA_ALT_IFNAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			cb(mnl_attr_get_str(attr), arg);
 	}
 }
 
 void dev_alias(const struct dev *dev, char text[256])
 {
-	const struct nlattr *attr;
-
 	text[0] = '\0';
-	mnl_attr_for_each(attr, dev->raw, sizeof(struct ifinfomsg)) {
-		if (mnl_attr_get_type(attr) == IFLA_IFALIAS)
-			copy_text(attr, text, 256);
-	}
+	if (dev->ifalias)
+		copy_text(dev->ifalias, text, 256);
 }
 
 /* From 2^20 to 2^24: clear of the kernel's own small numbers. */

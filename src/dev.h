@@ -78,7 +78,8 @@ struct dev {
 	uid_t maker;		    /* from the mark */
 	ino_t born_in;		    /* from the mark: the namespace it was made from */
 	struct mac guest;	    /* the MAC the guest must use */
-	const struct nlmsghdr *raw; /* valid only in a dev_each() callback */
+	/* Too long to be kept: only in a dev_each() callback, else NULL. */
+	const struct nlattr *ifalias, *altnames;
 };
 
 /* What is to be made. */

@@ -138,7 +138,7 @@ static int ask(struct nl *nl, uint8_t question)
 	if (ok && r == 0) {
 		check_dev(&dev);
 		/* The answer is in a buffer that is used again. */
-		CHECK(!dev.raw);
+		CHECK(!dev.ifalias && !dev.altnames);
 		REACHED(get);
 	}
 	return r;
