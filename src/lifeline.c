@@ -105,15 +105,18 @@ int lifeline_new(struct dev_home *home, const char *inside, struct lifeline *ll)
 }
 
 struct ids {
-	const struct dev_home *home;
+	struct dev_home *home;
 	struct lifeline_marks *marks;
+	size_t all; /* of others, too */
 };
 
 static int collect_id(int32_t nsid, void *arg)
 {
-	struct lifeline_marks *marks = ((struct ids *)arg)->marks;
+	struct ids *ids = arg;
+	struct lifeline_marks *marks = ids->marks;
 
-	if (!lifeline_is_mark(((struct ids *)arg)->home, (uint32_t)nsid))
+	ids->all++;
+	if (!lifeline_is_mark(ids->home, (uint32_t)nsid))
 		return 0;
 	if (!have_room(marks->ids, marks->n))
 		return fail_errno(ENOMEM, NULL, "cannot list lifelines");
@@ -128,18 +131,50 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int lifeline_marks_load(struct dev_home *home, struct lifeline_marks *marks)
+/* The ids that a device inside could have: all, or those that one born with that name could
+ * have. */
+static int ask_inside(struct ids *ids, const char *name)
 {
-	struct ids ids = { home, marks };
+	struct nl *nl = &ids->home->nl;
+	uint32_t base = base_mark(ids->home->inode) | 1, first = name ? name_hash(name) : 0;
+	uint32_t n = name ? TRIES : 1 << 15, before_end = (1 << 15) - first;
+
+	if (n > before_end) {
+		if (nl_nsid_ask(nl, base, 2, n - before_end, collect_id, ids) < 0)
+			return fail_code();
+		n = before_end;
+	}
+	return nl_nsid_ask(nl, base | first << 1, 2, n, collect_id, ids);
+}
+
+/* Where the kernel may have left some out, those with a device inside are asked for: the others
+ * are asked for one by one, where they matter. */
+static int load(struct dev_home *home, const char *name, struct lifeline_marks *marks)
+{
+	struct ids ids = { .home = home, .marks = marks };
+	size_t kept = 0;
+	int r;
 
 	*marks = (struct lifeline_marks){ .n = 0 };
-	if (nl_nsid_each(&home->nl, collect_id, &ids) < 0) {
-		lifeline_marks_free(marks);
-		return fail_code();
+	r = nl_nsid_each(&home->nl, collect_id, &ids);
+	if (r == 0 && ids.all > NL_NSID_MOST) {
+		for (size_t i = 0; i < marks->n; i++) {
+			if (!(marks->ids[i] & 1))
+				marks->ids[kept++] = marks->ids[i];
+		}
+		marks->n = kept;
+		r = ask_inside(&ids, name);
 	}
-	if (marks->n)
+	if (r < 0)
+		lifeline_marks_free(marks);
+	else if (marks->n)
 		qsort(marks->ids, marks->n, sizeof(*marks->ids), compare_ids);
-	return 0;
+	return r;
+}
+
+int lifeline_marks_load(struct dev_home *home, struct lifeline_marks *marks)
+{
+	return load(home, NULL, marks);
 }
 
 void lifeline_marks_free(struct lifeline_marks *marks)
@@ -173,7 +208,7 @@ static bool find_among(struct dev_home *home, const struct lifeline_marks *marks
 int lifeline_find(struct dev_home *home, const char *name, bool quick, struct dev *dev)
 {
 	struct lifeline_marks marks;
-	int r = lifeline_marks_load(home, &marks);
+	int r = load(home, quick ? name : NULL, &marks);
 
 	if (r == 0)
 		r = find_among(home, &marks, name, quick, dev);

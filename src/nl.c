@@ -464,6 +464,7 @@ int nl_nsid_get(struct nl *nl, int nsfd, int32_t *nsid)
 struct nsid_walk {
 	int (*cb)(int32_t nsid, void *arg);
 	void *arg;
+	int err;
 };
 
 static int walk_nsid(const struct nlmsghdr *nlh, void *arg)
@@ -477,7 +478,7 @@ static int walk_nsid(const struct nlmsghdr *nlh, void *arg)
 
 int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg)
 {
-	struct nsid_walk walk = { cb, arg };
+	struct nsid_walk walk = { cb, arg, 0 };
 
 	/* The kernel (6.18) ends this dump with the first buffer, which is 3.7 KiB, or 134
 	 * ids, until it has seen how large ours is: so let it see that first. */
@@ -485,6 +486,38 @@ int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg)
 		return fail_code();
 	nsid_msg(nl, RTM_GETNSID, 0);
 	return nl_dump(nl, walk_nsid, NULL, &walk, "cannot list namespace ids");
+}
+
+/* Most are not there: ENOENT. */
+static void not_alive(uint32_t i, int err, const char *words, void *arg)
+{
+	(void)i;
+	(void)words;
+	if (err != ENOENT)
+		((struct nsid_walk *)arg)->err = err;
+}
+
+int nl_nsid_ask(struct nl *nl, uint32_t first, uint32_t step, uint32_t n,
+		int (*cb)(int32_t nsid, void *arg), void *arg)
+{
+	static const char what[] = "cannot ask for namespace ids";
+	struct nsid_walk walk = { cb, arg, 0 };
+	int r = 0;
+
+	nl->error = not_alive;
+	nl->error_arg = &walk; /* cppcheck-suppress autoVariables ; unset below */
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		struct nlmsghdr *nlh = nsid_msg(nl, RTM_GETNSID, 0);
+
+		mnl_attr_put_u32(nlh, NETNSA_NSID, first + i * step);
+		if (i + 1 < n && nl_fits(nl, 256))
+			nl_next(nl);
+		else
+			r = nl_talk(nl, walk_nsid, &walk, "%s", what);
+	}
+	nl->error = NULL;
+	nl->error_arg = NULL;
+	return r == 0 && walk.err ? fail_errno(walk.err, NULL, "%s", what) : r;
 }
 
 /* A socket that hears one type of message of one group, and only those with

@@ -109,8 +109,17 @@ bool nl_nsid_gone(int errnum);
 int nl_nsid_get(struct nl *nl, int nsfd, int32_t *nsid);
 
 /* Calls cb for the id of every namespace that the socket's namespace has one
- * for; of more than some 1,100 a kernel may leave out the rest. Returns 0 or a recorded failure. */
+ * for; of more than NL_NSID_MOST a kernel may leave out the rest. Returns 0 or a recorded
+ * failure. */
 int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg);
+
+/* What fits into the largest buffer of a dump, 32 KiB, is a few more. */
+#define NL_NSID_MOST 1100
+
+/* Asks for n ids, from the first on in steps, and calls cb for each that names a living
+ * namespace. Returns 0 or a recorded failure. */
+int nl_nsid_ask(struct nl *nl, uint32_t first, uint32_t step, uint32_t n,
+		int (*cb)(int32_t nsid, void *arg), void *arg);
 
 /* Opens a socket that hears only the death (RTM_DELNSID) of one id, by a socket
  * filter. Returns the descriptor, CLOEXEC, or a recorded failure. */

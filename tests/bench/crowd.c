@@ -7,6 +7,8 @@
  *		its own, inside it or at home. BASE (a number) is what vnetctl's marks
  *		here begin with, ALTNAME what its alternative names do: both are taken
  *		from a device of vnetctl's own
+ *	crowd namespaces N
+ *		one process that holds N namespaces, which have ids here
  *	crowd processes N FDS macvtap
  *	crowd processes N FDS tap TAPS
  *		N processes with FDS descriptors each, of which one is open on a
@@ -136,6 +138,24 @@ static void one_device(bool inside, int i, int link, uint32_t base, const char *
 		die("namespace");
 }
 
+static int namespaces(int n)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), ns;
+
+	many_descriptors();
+	nl_open(&nl);
+	for (int i = 0; i < n; i++) {
+		if (unshare(CLONE_NEWNET) < 0)
+			die("namespace");
+		ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+		if (ns < 0 || setns(home, CLONE_NEWNET) < 0)
+			die("namespace");
+		put_id(ns, 1000 + (uint32_t)i);
+	}
+	wait_for_end();
+	return 0;
+}
+
 static int devices(char **argv)
 {
 	bool inside = !strcmp(argv[0], "fd");
@@ -241,6 +261,8 @@ int main(int argc, char **argv)
 	program = argv[0];
 	if (argc == 7 && !strcmp(argv[1], "devices"))
 		return devices(argv + 2);
+	if (argc == 3 && !strcmp(argv[1], "namespaces"))
+		return namespaces(atoi(argv[2]));
 	if (argc == 5 && !strcmp(argv[1], "processes") && !strcmp(argv[4], "macvtap"))
 		return processes(atoi(argv[2]), atoi(argv[3]), 0);
 	if (argc == 6 && !strcmp(argv[1], "processes") && !strcmp(argv[4], "tap") &&

@@ -368,3 +368,32 @@ failing() {
 	assert_err ""
 	jq -e 'length == 1' <<<"$output"
 }
+
+# --- more than a kernel tells -------------------------------------------------------------
+
+# The kernel's list of namespace ids ends after some 1,100 of them.
+@test "work: more namespaces than the kernel lists" {
+	local i
+
+	lower_new "$NS"
+	# shellcheck disable=SC2046 # flags
+	cc -O1 -D_GNU_SOURCE -o "$BATS_TEST_TMPDIR/crowd" "$VT_ROOT/tests/bench/crowd.c" \
+		$(pkg-config --cflags --libs libmnl)
+	spawn_co crowd in_ns "$NS" "$BATS_TEST_TMPDIR/crowd" namespaces 1200
+	wait_text "$BATS_TEST_TMPDIR/crowd.out" ready 60
+	for i in 0 1 2; do
+		hold "vm$i" "vm$i" link lower lifetime fd
+	done
+	# They have the largest numbers: not one of them is in the kernel's list.
+	shows "vm0 vm1 vm2"
+	refused 2 "cannot create vm1: File exists: a device of lifetime fd has this name: see 'vnetctl list vm1'" \
+		create vm1 link lower
+	shows vm2 vm2
+	vn mode vm2 private
+	shows vm2 mode private
+	run_vn destroy all force
+	assert_status 0
+	shows ""
+	co_eof crowd
+	wait_pid_gone "$(bg_pid crowd)"
+}
