@@ -286,11 +286,9 @@ static bool is_who(const struct policy_rule *rule, const struct policy_who *who)
 
 static bool fits(const char *item, const char *word)
 {
-	size_t len = strlen(item);
+	size_t stem = strcspn(item, "*");
 
-	if (len && item[len - 1] == '*')
-		return strncmp(item, word, len - 1) == 0;
-	return streq(item, word);
+	return item[stem] ? strncmp(item, word, stem) == 0 : streq(item, word);
 }
 
 /* In a name that the kernel is to number, "%d" fits no pattern's own bytes: whatever it

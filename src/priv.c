@@ -21,7 +21,7 @@ static void free_cap(cap_t *cap)
 
 bool priv_is_own(void)
 {
-	return getuid() == 0 || !getauxval(AT_SECURE);
+	return !getauxval(AT_SECURE) || getuid() == 0;
 }
 
 /* Those of the set that have this flag. */

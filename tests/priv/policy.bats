@@ -209,6 +209,12 @@ no_watcher() {
 	assert_status 2
 	assert_err "vnetctl: $file:2: $(no_rule create bl0 tap none none)"
 	assert_gone "$NS" al1
+	# Also of lines that could go to the kernel together.
+	printf 'create al%%d\n%.0s' 1 2 3 4 5 >"$file"
+	run_cmd alice -f -b "$file"
+	assert_status 2
+	assert_out $'al1\nal2'
+	[[ ${stderr_lines[*]} == "vnetctl: $file:3: create al%d (type tap, link none, mode none): /etc/vnetctl.conf:2 allows 3 devices, and there are 3 vnetctl: $file:4: "*" vnetctl: $file:5: "* ]]
 	printf 'open-exec al0 -- /bin/sh\n' >"$file"
 	may_not 1 "$file:1: open-exec cannot be part of a batch: it becomes COMMAND" alice -b "$file"
 }

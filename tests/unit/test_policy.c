@@ -223,6 +223,14 @@ static void test_deny_wins(void **state)
 	assert_int_equal(
 		decides("deny 1 link eth1\nallow 1 " FULL "\n", 1, 5, "eth0", "tap", "none", "x"),
 		2);
+	/* What the kernel numbers could become the name that is denied. */
+	assert_int_equal(decides("deny 1 name vm0\n", 1, 5, "eth0", "tap", "none", "vm%d"), -1);
+	assert_int_equal(decides("deny 1 name vm1*\n", 1, 5, "eth0", "tap", "none", "vm%d"), -1);
+	assert_int_equal(decides("deny 1 name vm*\n", 1, 5, "eth0", "tap", "none", "vm%d"), -1);
+	assert_int_equal(decides("deny 1 name 7\n", 1, 5, "eth0", "tap", "none", "%d"), -1);
+	assert_int_equal(decides("deny 1 name vm\n", 1, 5, "eth0", "tap", "none", "vm%d"), 0);
+	assert_int_equal(decides("deny 1 name vmx\n", 1, 5, "eth0", "tap", "none", "vm%d"), 0);
+	assert_int_equal(decides("deny 1 name vm*\n", 1, 5, "eth0", "tap", "none", "v%d"), 0);
 	/* Of several that allow, the one that allows most. */
 	assert_int_equal(decides("allow 1 verbs * link * type * mode * name * max 2\n"
 				 "allow 1 verbs * link * type * mode * name * max 9\n"
