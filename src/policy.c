@@ -242,7 +242,7 @@ static int parse_lines(const char *file, char *text, struct policy *policy)
 		char *word;
 
 		at.line++;
-		end = strchr(line, '\n');
+		end = line + strcspn(line, "\n"); /* there is one, see check_bytes() */
 		*end = '\0';
 		word = next_word(&line);
 		if (!word)
@@ -610,7 +610,7 @@ int policy_use(struct dev_home *home, const char *verb, const struct dev *dev, e
 		[KEY_MODE] = mode_word(mode),
 		[KEY_NAME] = dev->name,
 	} };
-	struct policy_rule rule;
+	struct policy_rule rule = { .max = 0 };
 	struct dev link;
 
 	if (priv_is_own())
