@@ -219,10 +219,12 @@ alice_env() {
 		# shellcheck disable=SC2016 # for the inner shell
 		run_cmd as alice sh -c "exec \"\$@\" $close" sh "$VN" \
 			open-exec al0 link lower mode bridge args none -- \
-			sh -c 'ls -l "/proc/$$/fd" >"$0"; exit 7' "$dir/$fds"
+			sh -c '(ls -l "/proc/$$/fd" >"$0"); exit 7' "$dir/$fds"
 		assert_status 7
+		# Where there is power the C library itself puts something harmless there.
 		for fd in $fds; do
-			run ! grep " $fd -> " "$dir/$fds"
+			[[ $(sed -n "s/.* $fd -> //p" "$dir/$fds") =~ ^(/dev/(full|null))?$ ]] ||
+				fail "closed $fds:" "$(cat "$dir/$fds")"
 		done
 		[[ $(sed -n 's/.* \([0-9]*\) -> .*tap[0-9]*$/\1/p' "$dir/$fds") =~ ^[0-9]+$ ]] &&
 			((BASH_REMATCH > 2)) || fail "$(cat "$dir/$fds")"

@@ -318,13 +318,13 @@ no_watcher() {
 	run_cmd as alice sh -c ': <>/proc/sys/net/ipv4/tcp_fastopen_key'
 	[[ $status != 0 && $stderr == *'Permission denied'* ]]
 	# ... and bob's key is not alice's: he who stops for ever stops himself.
-	spawn_co locked in_ns "$NS" python3 -c '
+	spawn_co locked in_ns "$NS" /usr/bin/python3 -c '
 import fcntl, struct, sys
 f = open("/proc/sys/net/ipv4/tcp_fastopen_key", "r+b", buffering=0)
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 3 << 32 | 4343, 1, 0))
 print("ready", flush=True)
 sys.stdin.read()'
-	wait_text "$BATS_TEST_TMPDIR/locked.out" '^ready$'
+	wait_text "$BATS_TEST_TMPDIR/locked.out" '^ready$' 30
 	spawn_bg waits bob create g0 link lower
 	may alice create al0 link lower mode bridge
 	may alice create al1
