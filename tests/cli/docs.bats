@@ -461,12 +461,15 @@ script() {
 
 # What a unit's ExecStart runs, with the capabilities that the unit leaves.
 @test "docs: README's unit starts QEMU as the user vm, without capabilities" {
-	local unit start caps
+	local unit start caps mac
 
 	examples_ready
 	unit=$(block vm@.service | sed -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}')
 	start=$(sed -n 's/^ExecStart=//p' <<<"$unit")
 	start=${start//%i/web}
+	mac=$(sed -n 's/.*`MAC=\(..:..:..:..:..:..\)`.*/\1/p' "$README")
+	[[ $mac && $unit == *EnvironmentFile=/etc/vm/%i.conf* ]]
+	start=${start//'${MAC}'/$mac}
 	caps=$(sed -n 's/^CapabilityBoundingSet=CAP_//p' <<<"$unit")
 	caps=-all,+${caps// CAP_/,+}
 	# shellcheck disable=SC2086 # words, as systemd takes them
@@ -479,6 +482,7 @@ script() {
  -net nic,model=virtio,macaddr=MAC -net tap,fd=FD" ]
 	[ "$(jq -r '.cap_prm + .cap_eff + .cap_amb' <<<"$output")" = \
 		"$(printf '%048d' 0)" ]
+	[ "$(jq -r .env.VNETCTL_MAC <<<"$output")" = "$mac" ]
 	[ "$(jq -r .no_new_privs <<<"$output")" = 1 ]
 	wait_until 5 only_vm9
 }
