@@ -232,7 +232,18 @@ static bool is_node(const struct stat *st, dev_t number)
 	return S_ISCHR(st->st_mode) && st->st_rdev == number;
 }
 
-/* The node as the user would name it, if it is the right one. */
+static int forbidden(dev_t number)
+{
+	fail_sys("cannot open device %u:%u", major(number), minor(number));
+	if (fail_errnum() == EPERM)
+		fail_hint("a device cgroup forbids it: DeviceAllow=char-macvtap rw in a unit, "
+			  "--device-cgroup-rule 'c %u:* rmw' in a container",
+			  major(number));
+	return fail_code();
+}
+
+/* The node as the user would name it, if it is the right one. -1 with errno, and nothing
+ * on record, if it is not, or cannot be opened. */
 static int open_in_dev(dev_t number, int ifindex)
 {
 	struct stat st;
@@ -243,8 +254,12 @@ static int open_in_dev(dev_t number, int ifindex)
 	 * so look, open by that look, never create. */
 	auto_close int look = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 
-	if (look < 0 || fstat(look, &st) < 0 || !is_node(&st, number))
+	if (look < 0 || fstat(look, &st) < 0)
 		return -1;
+	if (!is_node(&st, number)) {
+		errno = ENODEV;
+		return -1;
+	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", look);
 	return open_device(AT_FDCWD, path);
 }
@@ -274,22 +289,19 @@ static int open_in_tmpfs(dev_t number)
 		return fail_code();
 	}
 	fd = open_device(dir, "tap");
-	if (fd < 0) {
-		fail_sys("cannot open device %u:%u", major(number), minor(number));
-		if (fail_errnum() == EPERM)
-			fail_hint("a device cgroup forbids it: DeviceAllow=char-macvtap rw in a "
-				  "unit, --device-cgroup-rule 'c %u:* rmw' in a container",
-				  major(number));
-		return fail_code();
-	}
-	return fd;
+	return fd >= 0 ? fd : forbidden(number);
 }
 
 int tapfd_open_node(dev_t number, int ifindex)
 {
 	int fd = open_in_dev(number, ifindex);
 
-	return fd >= 0 ? fd : open_in_tmpfs(number);
+	if (fd >= 0)
+		return fd;
+	/* The right node, and not its permissions (EACCES): another node is no way out. */
+	if (errno == EPERM)
+		return forbidden(number);
+	return open_in_tmpfs(number);
 }
 
 /* In this order it is the new owner's, who may be the caller, when the mode is set. */
