@@ -1,0 +1,114 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# README's systemd unit under a real systemd, which is process 1 of a virtual machine
+# with a distribution's kernel. The machine is booted once and runs systemd.sh; each
+# test here is one name that systemd.sh must have reported as ok. A name it did not
+# report is a failure, and so is one that is not in this file.
+
+setup_file() {
+	local vnetctl=${VNETCTL:-$BATS_TEST_DIRNAME/../../build/vnetctl}
+
+	has_systemd || return 0
+	if [[ ! -x $vnetctl ]]; then
+		echo "$vnetctl is not there: run make first" >&2
+		return 1
+	fi
+	export REPORT=$BATS_FILE_TMPDIR/report
+	"$BATS_TEST_DIRNAME/boot" --systemd --smp 2 --timeout 200 "$BATS_TEST_DIRNAME/systemd.sh" \
+		"$BATS_TEST_DIRNAME/../../README" >"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
+}
+
+has_systemd() {
+	[[ -x /usr/lib/systemd/systemd || -x /lib/systemd/systemd ]]
+}
+
+setup() {
+	has_systemd || skip "this distribution has no systemd"
+}
+
+# reported: systemd.sh said "ok" to this test's name, exactly once
+reported() {
+	local line found=()
+
+	while IFS= read -r line; do
+		case $line in
+		"ok $BATS_TEST_DESCRIPTION" | "not ok $BATS_TEST_DESCRIPTION: "*) found+=("$line") ;;
+		esac
+	done <"$REPORT"
+	[[ ${#found[@]} -eq 1 && ${found[0]} == ok\ * ]] && return
+	if [[ ${#found[@]} -gt 0 ]]; then
+		printf '%s\n' "${found[@]}"
+	else
+		echo "the guest did not report it, its last line was: $(tail -n 1 "$REPORT")"
+		head -n 1 "$REPORT.err"
+	fi
+	return 1
+}
+
+@test "systemd: process 1, with cgroup v2 and seccomp" { reported; }
+@test "systemd: units are made from README's" { reported; }
+@test "unit: README's as it stands" { reported; }
+@test "unit: the device is listed, held by QEMU" { reported; }
+@test "unit: QEMU is the user vm, without any capability" { reported; }
+@test "unit: DeviceAllow is in force" { reported; }
+@test "unit: macvtap is loaded before" { reported; }
+@test "unit: stop leaves nothing" { reported; }
+@test "unit: an end leaves nothing, and is one" { reported; }
+@test "unit: crash, same name and address again" { reported; }
+@test "unit: crash leaves nothing" { reported; }
+@test "unit: restart, again and again" { reported; }
+@test "unit: all killed, same name and address again" { reported; }
+@test "unit: all killed leaves nothing" { reported; }
+@test "unit: out of memory leaves nothing" { reported; }
+@test "unit: two guests" { reported; }
+@test "watched: starts" { reported; }
+@test "watched: stop leaves nothing" { reported; }
+@test "watched: crash, same name and address again" { reported; }
+@test "watched: crash leaves nothing" { reported; }
+@test "watched: restart, again and again" { reported; }
+@test "watched: all killed, same name and address again" { reported; }
+@test "watched: all killed, an orphan at most" { reported; }
+@test "tap: starts" { reported; }
+@test "tap: stop leaves nothing" { reported; }
+@test "tap: crash, same name and address again" { reported; }
+@test "tap: crash leaves nothing" { reported; }
+@test "tap: all killed leaves nothing" { reported; }
+@test "vhost: macvtap" { reported; }
+@test "vhost: tap" { reported; }
+@test "refused: RestrictNamespaces=yes" { reported; }
+@test "refused: RestrictNamespaces=yes, watched" { reported; }
+@test "refused: RestrictNamespaces=yes, again and again" { reported; }
+@test "refused: no CAP_SYS_ADMIN" { reported; }
+@test "refused: no DeviceAllow=char-macvtap" { reported; }
+@test "refused: no DeviceAllow=/dev/net/tun" { reported; }
+@test "refused: PrivateDevices=" { reported; }
+@test "refused: PrivateNetwork=" { reported; }
+@test "refused: ProtectKernelTunables=" { reported; }
+@test "refused: SystemCallFilter= without @mount" { reported; }
+@test "unit: SystemCallFilter= with @mount" { reported; }
+@test "end: nothing left behind" { reported; }
+@test "end: no complaints" { reported; }
+
+@test "the guest ran to its end and reported nothing else" {
+	local line status
+
+	while IFS= read -r line; do
+		case $line in
+		'#'*) continue ;;
+		'ok '*) line=${line#ok } ;;
+		'not ok '*) continue ;;
+		esac
+		grep -qFx "@test \"$line\" { reported; }" "$BATS_TEST_FILENAME" || {
+			echo "not a test: $line"
+			return 1
+		}
+	done <"$REPORT"
+	status=$(cat "$REPORT.status" 2>/dev/null || echo 0)
+	# 1 is a failed name, which has failed above
+	if [[ $status -gt 1 || -s $REPORT.err ]]; then
+		echo "status $status"
+		cat "$REPORT.err"
+		return 1
+	fi
+}
