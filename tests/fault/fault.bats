@@ -101,7 +101,10 @@ survivable() {
 	getrandom\ *\ 0x1) ;;
 	# What is to be given up, asked for (PR_CAP_AMBIENT, PR_CAPBSET_READ): a
 	# kernel that does not know of it has none. And libcap asking for its version.
-	prctl\ 0x2f\ 0x1\ * | prctl\ 0x17\ * | capget\ *\ 0x0\ *) ;;
+	prctl\ 0x2f\ 0x1\ * | prctl\ 0x17\ *) ;;
+	# Power that was not raised is missed by the call that needs it, if it does; lowering
+	# is tried twice.
+	capget\ * | capset\ *) ;;
 	# PR_CAPBSET_DROP without CAP_SETPCAP: no_new_privs stands for it.
 	prctl\ 0x18\ *) [[ $3 == EPERM ]] ;;
 	# PR_SET_NAME: for ps only.
