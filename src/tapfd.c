@@ -348,7 +348,9 @@ bool tapfd_is_dead(pid_t pid, int fd)
 	auto_close int twin = borrow(pid, fd);
 	struct ifreq ifr;
 
-	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) < 0 && errno == ENOLINK;
+	/* EBADF: only a path to the node (O_PATH). */
+	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) < 0 &&
+	       (errno == ENOLINK || errno == EBADF);
 }
 
 ino_t tapfd_home_of(pid_t pid, int fd)
