@@ -517,6 +517,7 @@ with() {
 	printf 's/^NoNewPrivileges=.*/&\\n%s/\n' "$1"
 }
 
+# @debug is for the leak checker of a vnetctl built with sanitizers.
 units() {
 	unit vm && unit vmo "$once" &&
 		unit vmw "$watched" && unit vmwo "$watched" "$once" &&
@@ -532,7 +533,7 @@ units() {
 		unit vmpd "$once" "$(with PrivateDevices=yes)" &&
 		unit vmpn "$once" "$(with PrivateNetwork=yes)" &&
 		unit vmpk "$once" "$(with ProtectKernelTunables=yes)" &&
-		unit vmsc "$once" "$(with 'SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM')" &&
+		unit vmsc "$once" "$(with 'SystemCallFilter=@system-service @debug\nSystemCallErrorNumber=EPERM')" &&
 		unit vmscm "$(with 'SystemCallFilter=@system-service @mount\nSystemCallErrorNumber=EPERM')"
 }
 
