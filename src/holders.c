@@ -214,13 +214,16 @@ static int compare(const void *a, const void *b)
 
 int holders_walk(struct holders *h)
 {
-	/* All of it looks at processes of others. */
-	auto_power struct power power = priv_raise(POWER_LOOK);
 	auto_dir DIR *dir = NULL;
 	struct dirent *entry;
 
 	if (h->walked)
 		return 0;
+	/* All of it looks at processes of others. */
+	auto_power struct power power = priv_raise(POWER_LOOK);
+
+	if (power.err)
+		return fail_walk(power.err);
 	dir = opendir("/proc");
 	if (!dir)
 		return fail_walk(errno);

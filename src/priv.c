@@ -91,13 +91,19 @@ struct power priv_raise(uint64_t caps)
 	struct power power = { .caps = cap_get_proc() };
 	uint64_t set;
 
-	if (!power.caps)
+	if (!power.caps) {
+		power.err = errno;
 		return power;
+	}
 	set = flags_of(power.caps, CAP_PERMITTED, caps);
 	set &= ~flags_of(power.caps, CAP_EFFECTIVE, set);
-	if (set && set_flags(power.caps, CAP_EFFECTIVE, set, CAP_SET) == 0 &&
+	if (!set)
+		return power;
+	if (set_flags(power.caps, CAP_EFFECTIVE, set, CAP_SET) == 0 &&
 	    cap_set_proc(power.caps) == 0)
 		power.raised = set;
+	else
+		power.err = errno;
 	return power;
 }
 

@@ -33,12 +33,13 @@ int priv_begin(uint64_t any, uint64_t own);
 struct power {
 	cap_t caps;	 /* of the process while it lasts, NULL: nothing was raised */
 	uint64_t raised; /* what was not effective before */
+	int err;	 /* errno of a kernel that would not raise what is permitted, else 0 */
 };
 
 #define auto_power __attribute__((cleanup(priv_lower), unused))
 
-/* Makes effective what of these is permitted. What is not the call in the scope
- * will miss, and say so: this never fails. */
+/* Makes effective what of these is permitted. What is not, the call in the scope will miss,
+ * and say so: this never fails. Who takes a missing right for an answer looks at err. */
 struct power priv_raise(uint64_t caps);
 
 /* Cleanup for auto_power: what was raised is effective no more. errno stays. A kernel that

@@ -463,7 +463,7 @@ is_look() {
 	case $hit_line in
 	fsopen\ * | fsconfig\ * | fsmount\ * | openat\ *\ class/net/* | pread64\ *) ;;
 	getdents64\ * | openat\ *\ fd | openat\ *\ [1-9]* | statx\ * | readlinkat\ *) ;;
-	openat\ *\ /proc/[1-9]*/comm) ;;
+	openat\ *\ /proc/[1-9]*/comm | capget\ * | capset\ *) ;;
 	read\ *) [[ $hit_before == openat\ *\ /proc/[1-9]*/comm || $hit_before == read\ * ]] ;;
 	*) false ;;
 	esac
