@@ -90,6 +90,7 @@ struct dev_plan {
 	const struct dev *link; /* lower device or bridge; NULL for a tap alone */
 	enum dev_mode mode;
 	struct mac guest;
+	bool asked_mac;	 /* guest was asked for, and is not the lower device's (passthru) */
 	uint32_t mtu;	 /* 0: the kernel's choice */
 	uint32_t queues; /* 0: one */
 	uint32_t group;	 /* birth mark, 0 for none */

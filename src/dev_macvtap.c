@@ -90,12 +90,13 @@ static void unmake(struct nl *nl, int ifindex)
 	dev_delete(nl, &dev);
 }
 
-/* A passthru device is born with the lower device's address, whatever was asked for. */
+/* A passthru device is born with the lower device's address, whatever was asked for; and that
+ * may be another one by now than when we looked. */
 static void put_passthru_mac(struct nl *nl, const struct dev_plan *plan, int ifindex)
 {
 	struct nlmsghdr *nlh;
 
-	if (plan->mode != MODE_PASSTHRU || !memcmp(plan->guest.b, plan->link->address, 6))
+	if (plan->mode != MODE_PASSTHRU || !plan->asked_mac)
 		return;
 	nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
 	mnl_attr_put(nlh, IFLA_ADDRESS, 6, plan->guest.b);

@@ -78,15 +78,33 @@ static bool has_sigkill(const char *status, const char *key)
 	return at && strtoull(at + strlen(key), NULL, 16) >> (SIGKILL - 1) & 1;
 }
 
+/* Once it has taken the signal, that is not pending any more: from then on until it is a zombie
+ * only the flags of the task tell (PF_EXITING, PF_SIGNALED of include/linux/sched.h; the ninth
+ * field of /proc/PID/stat, see proc(5)). */
+static bool is_exiting(const char *stat)
+{
+	const char *at = strrchr(stat, ')');
+
+	/* The second field is the name, which may hold anything. */
+	for (int field = 2; at && field < 9; field++)
+		at = strchr(at + 1, ' ');
+	return at && strtoull(at, NULL, 10) & (0x4 | 0x400);
+}
+
 bool holders_is_dying(pid_t pid)
 {
-	char path[32], status[4096];
+	char path[32], text[4096];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	if (read_small(AT_FDCWD, path, status, sizeof(status)) < 0)
+	if (read_small(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return errno == ENOENT || errno == ESRCH;
-	return strstr(status, "State:\tZ") || strstr(status, "State:\tX") ||
-	       has_sigkill(status, "\nSigPnd:\t") || has_sigkill(status, "\nShdPnd:\t");
+	if (strstr(text, "State:\tZ") || strstr(text, "State:\tX") ||
+	    has_sigkill(text, "\nSigPnd:\t") || has_sigkill(text, "\nShdPnd:\t"))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_small(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return errno == ENOENT || errno == ESRCH;
+	return is_exiting(text);
 }
 
 /* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. Returns 1, 0

@@ -52,8 +52,8 @@ struct holders_key {
 const struct holder *holders_next(const struct holders *h, const struct holders_key *key,
 				  const struct holder *prev);
 
-/* True when the process has been sent SIGKILL, or is a zombie: what it holds is about
- * to be let go. */
+/* True when the process has been sent SIGKILL, is on its way out, or is a zombie: what it
+ * holds is about to be let go. */
 bool holders_is_dying(pid_t pid);
 
 /* Copies the name of a process, or "?" if it is gone. */

@@ -61,6 +61,7 @@ static int choose_mode(const struct plan_words *w, struct dev_plan *plan)
 static int choose_mac(const struct plan_words *w, struct dev_plan *plan)
 {
 	plan->guest = w->address;
+	plan->asked_mac = plan->guest.set;
 	if (plan->guest.set) {
 		if (streq(dev_kind_word(plan->kind), "tap") && plan->guest.b[0] == 0xfe)
 			return fail_usage("address: a guest behind a tap must not have fe as first "

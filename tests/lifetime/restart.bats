@@ -86,7 +86,7 @@ lower_is() {
 }
 
 @test "restart: passthru with an address of its own, which the lower device has meanwhile" {
-	local before
+	local before i
 
 	before=$(lower_state)
 	run_vn open-exec vm0 link lower mode passthru address 52:54:00:00:00:09 args none -- \
@@ -98,6 +98,13 @@ lower_is() {
 	[[ $(lower_state) == "$before" ]]
 	again_and_gone 50 vm0 link lower mode passthru address 52:54:00:00:00:09
 	[[ $(lower_state) == "$before" ]]
+	# Each one gets it, though the one before has not given it back yet.
+	for ((i = 0; i < 20; i++)); do
+		vn open-exec vm0 link lower mode passthru address 52:54:00:00:00:09 args none -- \
+			cat /sys/class/net/vm0/address
+	done >"$BATS_TEST_TMPDIR/addresses"
+	[[ $(sort "$BATS_TEST_TMPDIR/addresses" | uniq -c) == *' 20 52:54:00:00:00:09' ]] ||
+		fail "$(cat "$BATS_TEST_TMPDIR/addresses")"
 }
 
 @test "restart: tap on a bridge" {
