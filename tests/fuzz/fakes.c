@@ -50,14 +50,29 @@ struct link {
 	bool tun, persist, multi_queue, isolated;
 };
 
-enum what { CLOSED, PLAIN, NUL, TEXT, NETNS, NETLINK, TUN, QUEUE, VHOST, MOUNT, NODE, PATH, PROC };
+enum what {
+	CLOSED,
+	PLAIN,
+	NUL,
+	TEXT,
+	NETNS,
+	NETLINK,
+	TUN,
+	QUEUE,
+	VHOST,
+	MOUNT,
+	NODE,
+	PATH,
+	PROC,
+	QEMU
+};
 
 struct fd {
 	enum what what;
 	bool cloexec;
 	int ns; /* the namespace itself, or the one that it was opened in */
 	int ifindex;
-	size_t at; /* in text */
+	size_t at; /* in a text */
 	struct bytes text;
 	uint8_t *rx; /* replies that wait, malloced */
 	size_t rx_len;
@@ -70,9 +85,10 @@ static struct {
 	int ns, last_ns;
 	int next_index;
 	struct bytes script, file, replies;
+	uint8_t last;  /* what was read of the script last */
 	bool scripted; /* replies are the input's */
 	bool struck, is_user;
-	unsigned execs;
+	unsigned execs, sent, naps;
 	uint32_t random;
 	uid_t ids[3];
 	gid_t gids[3];
@@ -161,9 +177,10 @@ static int fate(void)
 {
 	uint8_t c;
 
+	world.last = 0;
 	if (!world.script.n)
 		return 0;
-	c = *world.script.p++;
+	c = world.last = *world.script.p++;
 	world.script.n--;
 	if (c < 'a' || c > 'z')
 		return 0;
@@ -317,8 +334,8 @@ static struct link *furnish(const char *name, const char *kind, int lower, int m
 }
 
 /* lo 1, eth0 2, br0 3, eth1 4 (port of br0), vm0 5 (an orphan), vm1 6 (held, others made it),
- * tap0 7 (held), tun0 8, vm2 9 (of user 1000), vm3 10 (inside a lifeline), and names that
- * only the kernel would give. */
+ * tap0 7 (held), tun0 8, vm2 9 (of user 1000, it has eth2 whole), vm3 10 (inside a lifeline),
+ * 11 with a name that only the kernel would give, eth2 12. */
 static void furnish_all(void)
 {
 	struct link *l;
@@ -336,7 +353,7 @@ static void furnish_all(void)
 	l = furnish("tap0", "tun", 0, 3);
 	l->tun = true;
 	furnish("tun0", "tun", 0, 0)->mode = 1;
-	l = furnish("vm2", "macvtap", 2, 0);
+	l = furnish("vm2", "macvtap", 12, 0);
 	l->mode = MACVLAN_MODE_PASSTHRU;
 	snprintf(l->altname, sizeof(l->altname), "vnetctl-%d-525400000009-%x-0000abce", USER,
 		 HOME_INODE);
@@ -346,6 +363,7 @@ static void furnish_all(void)
 	l->mode = MACVLAN_MODE_PRIVATE;
 	snprintf(l->altname, sizeof(l->altname), "vnetctl-0-52540000000a-%x-0000abcf", HOME_INODE);
 	furnish("a\"\\\x1b\xff", "macvlan", 2, 0)->mode = MACVLAN_MODE_SOURCE;
+	furnish("eth2", "", 0, 0);
 	world.last_ns = 1;
 }
 
@@ -369,7 +387,7 @@ static int new_fd(enum what what, bool cloexec)
 	return refuse(EMFILE);
 }
 
-static int new_file(struct bytes text)
+int fake_file(struct bytes text)
 {
 	int fd = new_fd(TEXT, true);
 
@@ -380,7 +398,7 @@ static int new_file(struct bytes text)
 
 static int new_text(const char *text)
 {
-	return new_file((struct bytes){ (const uint8_t *)text, strlen(text) });
+	return fake_file((struct bytes){ (const uint8_t *)text, strlen(text) });
 }
 
 int fake_close(int fd)
@@ -419,7 +437,7 @@ static int open_proc(const char *path)
 		return open_again(path - 6);
 	if (!strncmp(path, "sys/net/", 8))
 		return new_fd(PLAIN, true);
-	if (sscanf(path, "%d/%n", &pid, &n) != 1 || !n || pid != HOLDER)
+	if (sscanf(path, "%d/%n", &pid, &n) != 1 || !n || pid != HOLDER || !of(FDS - 1))
 		return refuse(ENOENT);
 	path += n;
 	if (!strcmp(path, "comm"))
@@ -470,10 +488,8 @@ static int open_path(const char *path, int flags)
 		return open_dev(path + 5, flags);
 	if (!strncmp(path, "/run/netns/", 11))
 		return new_fd(NETNS, true);
-	if (!strcmp(path, "/etc/vnetctl.conf"))
-		return new_file(world.file);
-	/* A batch. */
-	return strchr(path, '/') ? refuse(ENOENT) : new_file(world.file);
+	/* The policy, or whatever file the caller has named. */
+	return fake_file(world.file);
 }
 
 int fake_open(const char *path, int flags, ...)
@@ -493,7 +509,7 @@ int fake_openat(int dir, const char *path, int flags, ...)
 	CHECK(at && flags & O_CLOEXEC);
 	if (fate())
 		return -1;
-	if (at->what == PROC && !strcmp(path, "4242"))
+	if (at->what == PROC && !strcmp(path, "4242") && of(FDS - 1))
 		return new_fd(PROC, true);
 	if (at->what == PROC && !strcmp(path, "fd"))
 		return new_fd(PROC, true);
@@ -517,52 +533,38 @@ int fake_openat(int dir, const char *path, int flags, ...)
 	return fd;
 }
 
-/* What fd has at this place, and at most size of it. Standard input is a file, too. */
-static size_t copy_text(int fd, void *buf, size_t size, size_t at)
+ssize_t fake_read(int fd, void *buf, size_t size)
 {
 	struct fd *f = of(fd);
-	struct bytes text = fd == 0 ? world.file : f->text;
-	size_t n = at < text.n ? text.n - at : 0;
+	size_t n;
 
+	CHECK(f && f->what == TEXT);
+	if (fate())
+		return -1;
+	n = f->text.n - f->at;
 	if (n > size)
 		n = size;
 	if (n)
-		memcpy(buf, text.p + at, n);
-	return n;
-}
-
-static bool is_text(int fd)
-{
-	return of(fd) && (fd == 0 || of(fd)->what == TEXT);
-}
-
-ssize_t fake_read(int fd, void *buf, size_t size)
-{
-	size_t n;
-
-	CHECK(is_text(fd));
-	if (fate())
-		return -1;
-	n = copy_text(fd, buf, size, of(fd)->at);
-	of(fd)->at += n;
+		memcpy(buf, f->text.p + f->at, n);
+	f->at += n;
 	return (ssize_t)n;
-}
-
-off_t fake_lseek(int fd, off_t offset, int whence)
-{
-	CHECK(is_text(fd) && offset == 0 && whence == SEEK_CUR);
-	return fate() ? -1 : (off_t)of(fd)->at;
 }
 
 ssize_t fake_pread(int fd, void *buf, size_t size, off_t at)
 {
 	const struct fd *f = of(fd);
+	size_t n;
 
-	if (is_text(fd))
-		return fate() ? -1 : (ssize_t)copy_text(fd, buf, size, (size_t)at);
-	CHECK(f && f->what == NODE && at == 0);
+	CHECK(f && at >= 0);
 	if (fate())
 		return -1;
+	if (f->what == TEXT) {
+		n = f->text.n - (size_t)at < size ? f->text.n - (size_t)at : size;
+		if (n)
+			memcpy(buf, f->text.p + at, n);
+		return (ssize_t)n;
+	}
+	CHECK(f->what == NODE && at == 0);
 	if (!link_by_index(-1, f->ifindex))
 		return refuse(ENODEV);
 	return snprintf(buf, size, "240:%d\n", f->ifindex);
@@ -706,7 +708,20 @@ int fake_dirfd(struct fake_dir *dir)
 	return dir->fd;
 }
 
-/* fclose() of it is the real one. */
+off_t fake_lseek(int fd, off_t at, int whence)
+{
+	struct fd *f = of(fd);
+
+	CHECK(f && at >= 0);
+	if (fate())
+		return -1;
+	if (f->what != TEXT || (whence != SEEK_SET && whence != SEEK_CUR))
+		return refuse(ESPIPE);
+	f->at = (whence == SEEK_CUR ? f->at : 0) + (size_t)at;
+	CHECK(f->at <= f->text.n);
+	return (off_t)f->at;
+}
+
 int fake_fcntl(int fd, int cmd, ...)
 {
 	struct fd *f = of(fd);
@@ -820,7 +835,7 @@ long fake_syscall(long number, ...)
 	case SYS_fsmount:
 		return new_fd(MOUNT, true);
 	case SYS_pidfd_open:
-		return new_fd(PLAIN, true);
+		return !of(FDS - 1) ? refuse(ESRCH) : new_fd(PLAIN, true);
 	case SYS_pidfd_getfd:
 		CHECK(of((int)a));
 		fd = new_fd((int)b == 6 ? TUN : QUEUE, true);
@@ -861,12 +876,33 @@ int fake_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 	CHECK(*len >= sizeof(struct sockaddr_nl));
 	if (!of(fd))
 		return refuse(EBADF);
-	/* The caller's are local ones. */
-	if (of(fd)->what == PLAIN)
-		sa->sa_family = AF_UNIX;
-	else
+	if (of(fd)->what != NETLINK && of(fd)->what != QEMU)
+		return refuse(ENOTSOCK);
+	sa->sa_family = of(fd)->what == QEMU ? AF_UNIX : AF_NETLINK;
+	if (of(fd)->what == NETLINK)
 		((struct sockaddr_nl *)sa)->nl_pid = 1;
 	return fate() ? -1 : 0;
+}
+
+/* QEMU gets the descriptor of a device, and holds it. */
+ssize_t fake_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	const struct cmsghdr *head = CMSG_FIRSTHDR(msg);
+	const struct link *l;
+	int sent;
+
+	CHECK(of(fd) && of(fd)->what == QEMU && flags & MSG_NOSIGNAL);
+	CHECK(head && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(sent)));
+	if (fate())
+		return -1;
+	memcpy(&sent, CMSG_DATA(head), sizeof(sent));
+	CHECK(of(sent) && (of(sent)->what == QUEUE || of(sent)->what == TUN));
+	l = link_by_index(-1, of(sent)->ifindex);
+	CHECK(l && l->flags & IFF_UP);
+	world.fds[FDS - 3] = *of(sent);
+	world.sent++;
+	REACHED(sent);
+	return (ssize_t)msg->msg_iov->iov_len;
 }
 
 int fake_setsockopt(int fd, int level, int opt, const void *value, socklen_t len)
@@ -896,13 +932,6 @@ ssize_t fake_send(int fd, const void *buf, size_t n, int flags)
 	return fate() ? -1 : (ssize_t)n;
 }
 
-/* One byte and a descriptor. */
-ssize_t fake_sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-	CHECK(of(fd) && msg->msg_iovlen == 1 && msg->msg_control && flags & MSG_NOSIGNAL);
-	return fate() ? -1 : (ssize_t)msg->msg_iov->iov_len;
-}
-
 ssize_t fake_recv(int fd, void *buf, size_t n, int flags)
 {
 	(void)flags;
@@ -920,6 +949,8 @@ static struct nlmsghdr *begin_reply(uint8_t *buf, const struct nlmsghdr *to, uin
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_seq = to->nlmsg_seq;
 	nlh->nlmsg_pid = 1;
+	if (world.last == 'I' && to->nlmsg_flags & NLM_F_DUMP)
+		nlh->nlmsg_flags |= NLM_F_DUMP_INTR;
 	return nlh;
 }
 
@@ -1003,7 +1034,7 @@ static void reply_error(struct fd *f, const struct nlmsghdr *to, uint16_t type, 
 
 	e->error = -err;
 	e->msg = *to;
-	nlh->nlmsg_flags = NLM_F_CAPPED;
+	nlh->nlmsg_flags |= NLM_F_CAPPED;
 	if (err) {
 		nlh->nlmsg_flags |= NLM_F_ACK_TLVS;
 		mnl_attr_put_strz(nlh, NLMSGERR_ATTR_MSG, "the kernel's\nwords\x1b");
@@ -1127,6 +1158,17 @@ static void alter(struct link *l, const struct ask *ask)
 	l->isolated = ask->has_isolated ? ask->isolated : l->isolated;
 }
 
+/* Two that are up on one lower device cannot have one address (macvlan_addr_busy()). */
+static bool is_taken(const struct link *l)
+{
+	for (const struct link *o = world.links; o < world.links + LINKS; o++) {
+		if (o->ifindex && o != l && o->lower == l->lower && o->flags & IFF_UP &&
+		    !memcmp(o->mac, l->mac, 6))
+			return true;
+	}
+	return false;
+}
+
 static int make_link(const struct ask *ask)
 {
 	struct link *l;
@@ -1182,6 +1224,8 @@ static int change_link(const struct nlmsghdr *nlh, const struct ask *ask)
 	}
 	if (!l)
 		return ENODEV;
+	if (ask->ifm->ifi_change & ask->ifm->ifi_flags & IFF_UP && l->lower && is_taken(l))
+		return EADDRINUSE;
 	if (nlh->nlmsg_type == RTM_NEWLINKPROP)
 		snprintf(l->altname, sizeof(l->altname), "%s", ask->altname);
 	else
@@ -1253,6 +1297,8 @@ static void take_message(struct fd *f, const struct nlmsghdr *nlh)
 	struct ask ask;
 
 	CHECK(nlh->nlmsg_flags & NLM_F_REQUEST);
+	if (dump && world.last == 'I')
+		REACHED(interrupted);
 	if (!err && of_nsid) {
 		err = talk_of_nsids(f, nlh);
 	} else if (!err) {
@@ -1441,6 +1487,12 @@ int fake_nanosleep(const struct timespec *wanted, struct timespec *left)
 {
 	(void)left;
 	CHECK(wanted->tv_sec == 0);
+	/* Who is waited for ends at last. */
+	if (++world.naps == 20) {
+		fake_close(FDS - 1);
+		fake_close(FDS - 2);
+		REACHED(waited);
+	}
 	return 0;
 }
 
@@ -1679,7 +1731,8 @@ static void check_handed_over(void)
 
 		if (f->what == CLOSED || f->cloexec)
 			continue;
-		CHECK(f->what == VHOST || (f->what == NETNS && f->ns > 0) || f->at == 1);
+		CHECK(f->what == QEMU || f->what == VHOST || (f->what == NETNS && f->ns > 0) ||
+		      f->at == 1);
 	}
 	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++)
 		CHECK(!can(cap) || cap == CAP_DAC_OVERRIDE);
@@ -1754,9 +1807,12 @@ void fake_begin(struct bytes script, struct bytes file)
 	world.script = script;
 	world.file = file;
 	for (size_t i = 0; i < 3; i++)
-		world.fds[i].what = PLAIN;
+		world.fds[i].what = i ? PLAIN : TEXT;
+	world.fds[0].text = file;
 	furnish_power();
 	furnish_all();
+	/* What QEMU gives to its helper. */
+	world.fds[5].what = QEMU;
 	/* The holder is no process of ours: what it holds is held by descriptors at the end. */
 	world.fds[FDS - 1] = (struct fd){ .what = TUN, .ifindex = 7, .cloexec = true };
 	world.fds[FDS - 2] = (struct fd){ .what = NETNS, .ns = 1, .cloexec = true };
@@ -1817,13 +1873,30 @@ unsigned fake_execs(void)
 	return world.execs;
 }
 
+unsigned fake_sent(void)
+{
+	return world.sent;
+}
+
 unsigned fake_left_open(void)
 {
 	unsigned n = 0;
 
-	for (size_t i = 3; i < FDS - 2; i++)
-		n += world.fds[i].what != CLOSED && world.fds[i].what != NUL;
+	for (size_t i = 3; i < FDS - 3; i++) {
+		enum what what = world.fds[i].what;
+
+		n += what != CLOSED && what != NUL && what != QEMU;
+	}
 	return n;
+}
+
+bool fake_has_power(void)
+{
+	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (can(cap))
+			return true;
+	}
+	return false;
 }
 
 bool fake_is_user(void)

@@ -48,10 +48,14 @@ struct bytes fake_cut(struct bytes *input, const char *separator);
 char *fake_text(struct bytes b);
 
 /* Makes the world anew. Each byte of script is the fate of one faked call: a letter is an
- * error number (see fates in fakes.c), anything else, and the end, is success. "U" as the
- * first byte: the caller is an ordinary user, and vnetctl has file capabilities. file is
- * what any file holds that is opened by a name of the caller's, and the policy. */
+ * error number (see fates in fakes.c), "I" interrupts a dump, anything else, and the end, is
+ * success. "U" as the first byte: the caller is an ordinary user, and vnetctl has file
+ * capabilities. file is what any file holds that is opened by a name of the caller's, and the
+ * policy. */
 void fake_begin(struct bytes script, struct bytes file);
+
+/* A descriptor of a file that holds this. */
+int fake_file(struct bytes text);
 
 /* Ends what fake_begin() began, and the output streams with it. */
 void fake_end(void);
@@ -72,9 +76,14 @@ bool fake_struck(void);
 bool fake_has_new_link(void);
 bool fake_world_changed(void);
 
-/* How often COMMAND was run, and how many descriptors are open that nobody needs. */
+/* How often COMMAND was run, how many descriptors went to QEMU (through descriptor 5), and how
+ * many are open that nobody needs. */
 unsigned fake_execs(void);
+unsigned fake_sent(void);
 unsigned fake_left_open(void);
+
+/* A capability is effective: outside of the calls that need it none is. */
+bool fake_has_power(void);
 
 /* The caller is an ordinary user. */
 bool fake_is_user(void);

@@ -32,7 +32,8 @@ over() {
 }
 
 @test "fuzz: command lines" {
-	over cmdline list create open_exec exec json batch user user_allowed make_link make_tap
+	over cmdline list create open_exec helper exec sent json batch user user_allowed \
+		make_link make_tap interrupted waited
 }
 
 @test "fuzz: batch files" {

@@ -13,22 +13,24 @@ struct list {
 	unsigned commands;
 };
 
-static void quote(FILE *f, const char *word)
+static void quote(FILE *f, const char *word, bool twice)
 {
-	fputc('\'', f);
+	fputc(twice ? '"' : '\'', f);
 	for (; *word; word++) {
-		if (*word == '\'')
+		if (twice && strchr("\"\\", *word))
+			fputc('\\', f);
+		if (!twice && *word == '\'')
 			fputs("'\\''", f);
 		else
 			fputc(*word, f);
 	}
-	fputc('\'', f);
+	fputc(twice ? '"' : '\'', f);
 }
 
 /* Reads all and writes it down in one form. */
 static struct list read_all(struct bytes text, bool must_be_good)
 {
-	struct batch b = { .name = "file" };
+	struct batch b = { .name = "file", .fd = fake_file(text) };
 	struct list list = { .commands = 0 };
 	FILE *f = open_memstream(&list.text, &list.len);
 	unsigned line = 0;
@@ -36,7 +38,6 @@ static struct list read_all(struct bytes text, bool must_be_good)
 	int n;
 
 	CHECK(f);
-	fake_begin((struct bytes){ NULL, 0 }, text);
 	while ((n = batch_next(&b, &argv)) != 0) {
 		CHECK((n < 0) == (fail_code() < 0));
 		CHECK(b.line > line);
@@ -51,7 +52,7 @@ static struct list read_all(struct bytes text, bool must_be_good)
 			CHECK(argv[i]);
 			if (i)
 				fputc(' ', f);
-			quote(f, argv[i]);
+			quote(f, argv[i], i % 2);
 		}
 		CHECK(!argv[n]);
 		fputc('\n', f);
@@ -61,7 +62,6 @@ static struct list read_all(struct bytes text, bool must_be_good)
 	CHECK(!fail_code());
 	CHECK(batch_next(&b, &argv) == 0);
 	batch_free(&b);
-	fake_end();
 	fclose(f);
 	return list;
 }
@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct list first, again;
 
+	fake_begin((struct bytes){ NULL, 0 }, (struct bytes){ NULL, 0 });
 	first = read_all((struct bytes){ data, size }, false);
 	again = read_all((struct bytes){ (const uint8_t *)first.text, first.len }, true);
 	CHECK(first.commands == again.commands);
@@ -78,5 +79,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REACHED(several);
 	free(first.text);
 	free(again.text);
+	fake_end();
 	return 0;
 }
