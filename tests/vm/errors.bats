@@ -6,7 +6,7 @@
 
 setup_file() {
 	export REPORT=$BATS_FILE_TMPDIR/report
-	"$BATS_TEST_DIRNAME/boot" --timeout 100 "$BATS_TEST_DIRNAME/errors.sh" \
+	"$BATS_TEST_DIRNAME/boot" --timeout 200 "$BATS_TEST_DIRNAME/errors.sh" \
 		>"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
 }
 

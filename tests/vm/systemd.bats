@@ -15,7 +15,7 @@ setup_file() {
 		return 1
 	fi
 	export REPORT=$BATS_FILE_TMPDIR/report
-	"$BATS_TEST_DIRNAME/boot" --systemd --smp 2 --timeout 200 "$BATS_TEST_DIRNAME/systemd.sh" \
+	"$BATS_TEST_DIRNAME/boot" --systemd --smp 2 --timeout 400 "$BATS_TEST_DIRNAME/systemd.sh" \
 		"$BATS_TEST_DIRNAME/../../README" >"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
 }
 

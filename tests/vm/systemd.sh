@@ -578,7 +578,7 @@ check "tap: all killed leaves nothing" kill_all_leaves tapo@web
 check "vhost: macvtap" vhost vmv@web
 check "vhost: tap" vhost tapv@web
 
-lifeline='vnetctl: cannot make a network namespace for the lifeline: Operation not permitted: this needs CAP_SYS_ADMIN and must not be forbidden by RestrictNamespaces= or a seccomp filter'
+lifeline='vnetctl: cannot make a network namespace for the lifeline: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) and must not be forbidden by RestrictNamespaces= or a seccomp filter'
 check "refused: RestrictNamespaces=yes" refused vmnso@web "$lifeline"
 check "refused: RestrictNamespaces=yes, watched" refused vmnsw@web "$lifeline"
 check "refused: RestrictNamespaces=yes, again and again" refused_again_and_again limited@web "$lifeline"

@@ -14,7 +14,7 @@ setup_file() {
 		return 1
 	fi
 	export REPORT=$BATS_FILE_TMPDIR/report
-	"$BATS_TEST_DIRNAME/boot" --smp 2 --timeout 150 "$BATS_TEST_DIRNAME/guest.sh" \
+	"$BATS_TEST_DIRNAME/boot" --smp 2 --timeout 300 "$BATS_TEST_DIRNAME/guest.sh" \
 		>"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
 }
 
