@@ -529,14 +529,22 @@ int lifeline_key(struct dev_home *home, struct holders *seen, const struct dev *
 static int find_holder(struct dev_home *home, struct holders *seen, const struct dev *dev,
 		       const struct holder **holder)
 {
-	struct holders_key key;
+	struct holders_key key, now;
 	char path[64];
 
 	*holder = NULL;
 	if (lifeline_key(home, seen, dev, &key, path) < 0 || holders_walk(seen) < 0)
 		return fail_code();
 	*holder = holders_next(seen, &key, NULL);
-	return *holder != NULL;
+	if (!*holder)
+		return 0;
+	/* If it went meanwhile its number may be another device's, in any namespace. */
+	if (lifeline_key(home, seen, dev, &now, path) == 0 && now.number == key.number)
+		return 1;
+	*holder = NULL;
+	if (!fail_code())
+		fail_errno(ENODEV, NULL, "%s went away", dev->name);
+	return fail_code();
 }
 
 int lifeline_explain_held(const struct holder *holder)

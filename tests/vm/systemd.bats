@@ -6,17 +6,12 @@
 # test here is one name that systemd.sh must have reported as ok. A name it did not
 # report is a failure, and so is one that is not in this file.
 
-setup_file() {
-	local vnetctl=${VNETCTL:-$BATS_TEST_DIRNAME/../../build/vnetctl}
+load ../lib/vm
 
+setup_file() {
 	has_systemd || return 0
-	if [[ ! -x $vnetctl ]]; then
-		echo "$vnetctl is not there: run make first" >&2
-		return 1
-	fi
-	export REPORT=$BATS_FILE_TMPDIR/report
-	"$BATS_TEST_DIRNAME/boot" --systemd --smp 2 --timeout 400 "$BATS_TEST_DIRNAME/systemd.sh" \
-		"$BATS_TEST_DIRNAME/../../README" >"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
+	vm_run --systemd --smp 2 --timeout 400 "$BATS_TEST_DIRNAME/systemd.sh" \
+		"$BATS_TEST_DIRNAME/../../README"
 }
 
 has_systemd() {
@@ -25,25 +20,6 @@ has_systemd() {
 
 setup() {
 	has_systemd || skip "this distribution has no systemd"
-}
-
-# reported: systemd.sh said "ok" to this test's name, exactly once
-reported() {
-	local line found=()
-
-	while IFS= read -r line; do
-		case $line in
-		"ok $BATS_TEST_DESCRIPTION" | "not ok $BATS_TEST_DESCRIPTION: "*) found+=("$line") ;;
-		esac
-	done <"$REPORT"
-	[[ ${#found[@]} -eq 1 && ${found[0]} == ok\ * ]] && return
-	if [[ ${#found[@]} -gt 0 ]]; then
-		printf '%s\n' "${found[@]}"
-	else
-		echo "the guest did not report it, its last line was: $(tail -n 1 "$REPORT")"
-		head -n 1 "$REPORT.err"
-	fi
-	return 1
 }
 
 @test "systemd: process 1, with cgroup v2 and seccomp" { reported; }
@@ -91,24 +67,5 @@ reported() {
 @test "end: no complaints" { reported; }
 
 @test "the guest ran to its end and reported nothing else" {
-	local line status
-
-	while IFS= read -r line; do
-		case $line in
-		'#'*) continue ;;
-		'ok '*) line=${line#ok } ;;
-		'not ok '*) continue ;;
-		esac
-		grep -qFx "@test \"$line\" { reported; }" "$BATS_TEST_FILENAME" || {
-			echo "not a test: $line"
-			return 1
-		}
-	done <"$REPORT"
-	status=$(cat "$REPORT.status" 2>/dev/null || echo 0)
-	# 1 is a failed name, which has failed above
-	if [[ $status -gt 1 || -s $REPORT.err ]]; then
-		echo "status $status"
-		cat "$REPORT.err"
-		return 1
-	fi
+	reported_all
 }

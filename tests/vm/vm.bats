@@ -6,35 +6,10 @@
 # have reported as ok. A name it did not report is a failure, and so is one
 # that is not in this file. What it measured is printed among the results.
 
+load ../lib/vm
+
 setup_file() {
-	local vnetctl=${VNETCTL:-$BATS_TEST_DIRNAME/../../build/vnetctl}
-
-	if [[ ! -x $vnetctl ]]; then
-		echo "$vnetctl is not there: run make first" >&2
-		return 1
-	fi
-	export REPORT=$BATS_FILE_TMPDIR/report
-	"$BATS_TEST_DIRNAME/boot" --smp 2 --timeout 300 "$BATS_TEST_DIRNAME/guest.sh" \
-		>"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
-}
-
-# reported: guest.sh said "ok" to this test's name, exactly once
-reported() {
-	local line found=()
-
-	while IFS= read -r line; do
-		case $line in
-		"ok $BATS_TEST_DESCRIPTION" | "not ok $BATS_TEST_DESCRIPTION: "*) found+=("$line") ;;
-		esac
-	done <"$REPORT"
-	[[ ${#found[@]} -eq 1 && ${found[0]} == ok\ * ]] && return
-	if [[ ${#found[@]} -gt 0 ]]; then
-		printf '%s\n' "${found[@]}"
-	else
-		echo "the guest did not report it, its last line was: $(tail -n 1 "$REPORT")"
-		head -n 1 "$REPORT.err"
-	fi
-	return 1
+	vm_run --smp 2 --timeout 300 "$BATS_TEST_DIRNAME/guest.sh"
 }
 
 @test "dummy: create" { reported; }
@@ -99,24 +74,5 @@ reported() {
 @test "end: no complaints" { reported; }
 
 @test "the guest ran to its end and reported nothing else" {
-	local line status
-
-	while IFS= read -r line; do
-		case $line in
-		'# '*) echo "# in the machine: ${line#'# '}" >&3; continue ;;
-		'ok '*) line=${line#ok } ;;
-		'not ok '*) continue ;;
-		esac
-		grep -qFx "@test \"$line\" { reported; }" "$BATS_TEST_FILENAME" || {
-			echo "not a test: $line"
-			return 1
-		}
-	done <"$REPORT"
-	status=$(cat "$REPORT.status" 2>/dev/null || echo 0)
-	# 1 is a failed name, which has failed above
-	if [[ $status -gt 1 || -s $REPORT.err ]]; then
-		echo "status $status"
-		cat "$REPORT.err"
-		return 1
-	fi
+	reported_all
 }
