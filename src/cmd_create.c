@@ -14,6 +14,7 @@
 #include "lifeline.h"
 #include "plan.h"
 #include "policy.h"
+#include "priv.h"
 #include "tapfd.h"
 
 struct create {
@@ -100,15 +101,20 @@ static int make(struct dev_home *home, struct dev_plan *plan, struct dev *dev, i
 	return r;
 }
 
+static void warn_reach(const struct dev_plan *plan, const struct dev *dev)
+{
+	if (plan->link && !(plan->link->flags & IFF_UP))
+		warn("%s is down, so %s reaches nobody: 'ip link set %s up'", plan->link->name,
+		     dev->name, plan->link->name);
+}
+
 static int bring_up(struct ctx *ctx, const struct dev_plan *plan, const struct dev *dev)
 {
 	const struct dev_change up = { .set_up = true, .up = true };
 
 	if (dev_change(&ctx->home.nl, dev, &up) < 0)
 		return fail_code();
-	if (plan->link && !(plan->link->flags & IFF_UP))
-		warn("%s is down, so %s reaches nobody: 'ip link set %s up'", plan->link->name,
-		     dev->name, plan->link->name);
+	warn_reach(plan, dev);
 	return 0;
 }
 
@@ -206,6 +212,7 @@ static bool prepare(struct ctx *ctx, const struct batch_line *line, struct many 
 	    plan_for(ctx, create, plan, &m->link[i]) < 0)
 		return false;
 	m->birth[i].plan = plan;
+	m->birth[i].up = create->up;
 	return dev_is_queued(plan) && lifeline_lock_more(&m->locks, plan->name) > 0;
 }
 
@@ -227,13 +234,20 @@ static size_t count_free(struct ctx *ctx, const struct many *m, size_t n)
 	return i;
 }
 
-static bool complete(struct ctx *ctx, struct many *m, size_t i)
+/* How many of the first are made and hushed, and up if they are to be. */
+static size_t complete(struct ctx *ctx, struct many *m, size_t n)
 {
-	const struct dev *dev = &m->birth[i].dev;
+	/* One scope for all of them. */
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
+	size_t hushed = 0, up = 0;
 
-	return !m->birth[i].err && dev_hush(dev) == 0 &&
-	       (!m->create[i].up || bring_up(ctx, &m->plan[i], dev) == 0) &&
-	       tell(ctx, &m->create[i], dev) == 0;
+	while (hushed < n && !m->birth[hushed].err && dev_hush(&m->birth[hushed].dev) == 0)
+		hushed++;
+	if (dev_up_many(&ctx->home.nl, m->birth, hushed) < 0)
+		return 0;
+	while (up < hushed && !m->birth[up].up_err)
+		up++;
+	return up;
 }
 
 static void stays(const struct dev *dev, int err, void *arg)
@@ -259,10 +273,22 @@ static void unmake(struct ctx *ctx, const struct dev_birth *births, size_t n)
 		dev_delete(&ctx->home.nl, &devs[i]);
 }
 
+/* What line i has to say. */
+static bool tell_line(struct ctx *ctx, const struct batch_line *line, const struct many *m,
+		      size_t i)
+{
+	const struct dev *dev = &m->birth[i].dev;
+
+	fail_place(line->place);
+	if (m->create[i].up)
+		warn_reach(&m->plan[i], dev);
+	return tell(ctx, &m->create[i], dev) == 0;
+}
+
 static size_t run_many(struct ctx *ctx, const struct batch_line *lines, size_t n)
 {
 	struct many *m = calloc(1, sizeof(*m));
-	size_t ready = 0, done = 0;
+	size_t ready = 0, good, done = 0;
 
 	if (!m)
 		return 0;
@@ -271,9 +297,9 @@ static size_t run_many(struct ctx *ctx, const struct batch_line *lines, size_t n
 		ready++;
 	ready = count_free(ctx, m, ready);
 	if (ready > 1 && dev_make_many(&ctx->home.nl, m->birth, ready) == 0) {
-		do
-			fail_place(lines[done].place);
-		while (complete(ctx, m, done) && ++done < ready);
+		good = complete(ctx, m, ready);
+		while (done < good && tell_line(ctx, &lines[done], m, done))
+			done++;
 		unmake(ctx, m->birth + done, ready - done);
 	}
 	/* Who fails is told when it is done alone. */

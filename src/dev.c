@@ -127,8 +127,13 @@ bool dev_has_node(const struct dev *dev)
 
 void dev_mac_text(const uint8_t mac[6], char text[18])
 {
-	snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-		 mac[5]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < 6; i++) {
+		text[3 * i] = digits[mac[i] >> 4];
+		text[3 * i + 1] = digits[mac[i] & 15];
+		text[3 * i + 2] = i < 5 ? ':' : '\0';
+	}
 }
 
 void dev_guest_of_tap(const uint8_t tap[6], uint8_t guest[6])
@@ -148,29 +153,44 @@ int dev_random_mac(struct mac *mac)
 	return 0;
 }
 
+/* Reads a number of that base as printf() writes it: of width digits at most, or of
+ * exactly so many, and then what stands behind it. */
+static bool take_number(const char **s, unsigned base, size_t width, bool exact, char end,
+			uint64_t *value)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *begin = *s, *digit;
+	size_t n;
+
+	*value = 0;
+	for (n = 0; n < width && **s && (digit = memchr(digits, **s, base)); n++, ++*s)
+		*value = *value * base + (size_t)(digit - digits);
+	if (!n || (exact && n != width) || (!exact && n > 1 && *begin == '0') || **s != end)
+		return false;
+	*s += end != '\0';
+	return true;
+}
+
 /* Takes maker, guest MAC and birthplace from one of our altnames; anything else that
- * begins with "vnetctl-" is somebody's joke and no mark: what is read must write the same. */
+ * begins with "vnetctl-" is somebody's joke and no mark: there is one way to write each. */
 static bool read_mark(const char *altname, struct dev *dev)
 {
-	unsigned long long home;
-	unsigned b[6], uid, tail;
-	char again[DEV_ALTNAME];
+	static const char prefix[] = "vnetctl-";
+	const char *s = altname + sizeof(prefix) - 1;
+	uint64_t maker, mac, home, tail;
 
-	/* Every number is bounded by its width. */
-	if (sscanf(altname, /* NOLINT(cert-err34-c) */
-		   "vnetctl-%10u-%2x%2x%2x%2x%2x%2x-%16llx-%8x", &uid, &b[0], &b[1], &b[2], &b[3],
-		   &b[4], &b[5], &home, &tail) != 9)
+	if (strncmp(altname, prefix, sizeof(prefix) - 1) != 0 ||
+	    !take_number(&s, 10, 10, false, '-', &maker) || maker > UINT32_MAX ||
+	    !take_number(&s, 16, 12, true, '-', &mac) ||
+	    !take_number(&s, 16, 16, false, '-', &home) ||
+	    !take_number(&s, 16, 8, true, '\0', &tail))
 		return false;
-	snprintf(again, sizeof(again), MARK_FORMAT, uid, b[0], b[1], b[2], b[3], b[4], b[5], home,
-		 tail);
-	if (!streq(altname, again))
-		return false;
-	snprintf(dev->altname, sizeof(dev->altname), "%s", altname);
-	dev->maker = uid;
+	memcpy(dev->altname, altname, (size_t)(s - altname) + 1);
+	dev->maker = (uid_t)maker;
 	dev->born_in = (ino_t)home;
 	dev->guest.set = true;
 	for (int i = 0; i < 6; i++)
-		dev->guest.b[i] = (uint8_t)b[i];
+		dev->guest.b[i] = (uint8_t)(mac >> (40 - 8 * i));
 	return true;
 }
 
@@ -198,8 +218,13 @@ static uint8_t u8_of(const struct nlattr *attr)
 
 static void copy_text(const struct nlattr *attr, char *text, size_t size)
 {
-	if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-		snprintf(text, size, "%s", mnl_attr_get_str(attr));
+	size_t len;
+
+	if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0)
+		return;
+	len = strnlen(mnl_attr_get_str(attr), size - 1);
+	memcpy(text, mnl_attr_get_str(attr), len);
+	text[len] = '\0';
 }
 
 static void parse_altnames(const struct nlattr *list, struct dev *dev)
@@ -567,6 +592,15 @@ bool dev_is_queued(const struct dev_plan *plan)
 	return plan->kind->queue;
 }
 
+static void put_up(struct nl *nl, int ifindex, bool up)
+{
+	struct ifinfomsg *ifm =
+		mnl_nlmsg_get_payload(nl_link_msg(nl, RTM_SETLINK, 0, ifindex));
+
+	ifm->ifi_flags = up ? IFF_UP : 0;
+	ifm->ifi_change = IFF_UP;
+}
+
 /* A send full of creations, as its answers come. */
 struct births {
 	struct dev_birth *list;
@@ -605,22 +639,57 @@ static void take_failure(uint32_t message, int err, const char *words, void *arg
 		births->list[i].err = err;
 }
 
+/* What is made as it was planned need not be asked for. */
+static void foretell(struct dev_birth *birth)
+{
+	const struct dev_plan *plan = birth->plan;
+
+	birth->dev = (struct dev){
+		.kind = plan->kind,
+		.ifindex = birth->ifindex,
+		.link = plan->link ? plan->link->ifindex : 0,
+		.link_netnsid = -1,
+		.netnsid = -1,
+	};
+	snprintf(birth->dev.name, sizeof(birth->dev.name), "%s", plan->name);
+	memcpy(birth->dev.address, plan->guest.b, 6);
+}
+
+static int plan_births(struct births *births)
+{
+	int first = 0;
+
+	/* In a row: the kernel keeps and walks neighbours at less cost. */
+	if (dev_random_index(&first) < 0)
+		return fail_code();
+	for (size_t i = 0; i < births->n; i++) {
+		struct dev_birth *birth = &births->list[i];
+
+		birth->ifindex = first + (int)i;
+		foretell(birth);
+		if (new_mark(birth->plan, births->altname[i]) < 0)
+			return fail_code();
+	}
+	return 0;
+}
+
 int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n)
 {
 	struct births births = { .list = list, .n = n };
 	int r;
 
+	if (plan_births(&births) < 0)
+		return fail_code();
 	for (size_t i = 0; i < n; i++) {
-		if (dev_random_index(&list[i].ifindex) < 0 ||
-		    new_mark(list[i].plan, births.altname[i]) < 0)
-			return fail_code();
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (i)
-			nl_next(nl);
+		bool last = i + 1 == n;
+
 		births.first[i] = nl->queued;
 		list[i].plan->kind->queue(nl, list[i].plan, births.altname[i], list[i].ifindex);
-		get_msg(nl, list[i].ifindex, -1);
+		/* The kernel chooses a number; and the last answer ends them all. */
+		if (last || strchr(list[i].plan->name, '%'))
+			get_msg(nl, list[i].ifindex, -1);
+		if (!last && strchr(list[i].plan->name, '%'))
+			nl_next(nl);
 	}
 	nl->error = take_failure;
 	nl->error_arg = &births; /* cppcheck-suppress autoVariables ; unset below */
@@ -629,10 +698,49 @@ int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n)
 	nl->error_arg = NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (r < 0 || list[i].half)
-			dev_delete(nl, &(struct dev){ .ifindex = list[i].ifindex, .netnsid = -1 });
+			dev_delete(nl, &list[i].dev);
 	}
 	if (r == 0)
 		fail_clear();
+	return r;
+}
+
+struct ups {
+	struct dev_birth *list;
+	size_t of[DEV_AT_ONCE]; /* whose each message is */
+};
+
+static void take_refusal(uint32_t message, int err, const char *words, void *arg)
+{
+	struct ups *ups = arg;
+
+	(void)words;
+	ups->list[ups->of[message]].up_err = err;
+}
+
+int dev_up_many(struct nl *nl, struct dev_birth *list, size_t n)
+{
+	struct ups ups = { .list = list };
+	size_t queued = 0;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!list[i].up)
+			continue;
+		if (queued) {
+			nl_quiet(nl);
+			nl_next(nl);
+		}
+		ups.of[queued++] = i;
+		put_up(nl, list[i].ifindex, true);
+	}
+	if (!queued)
+		return 0;
+	nl->error = take_refusal;
+	nl->error_arg = &ups; /* cppcheck-suppress autoVariables ; unset below */
+	r = nl_talk(nl, NULL, NULL, "cannot bring up devices");
+	nl->error = NULL;
+	nl->error_arg = NULL;
 	return r;
 }
 
@@ -717,20 +825,14 @@ int dev_set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode)
 
 int dev_change(struct nl *nl, const struct dev *dev, const struct dev_change *change)
 {
-	struct nlmsghdr *nlh;
-
 	if (change->set_up) {
-		struct ifinfomsg *ifm;
-
-		nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
-		ifm = mnl_nlmsg_get_payload(nlh);
-		ifm->ifi_flags = change->up ? IFF_UP : 0;
-		ifm->ifi_change = IFF_UP;
+		put_up(nl, dev->ifindex, change->up);
 		if (change->set_group)
 			nl_next(nl);
 	}
 	if (change->set_group) {
-		nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
+		struct nlmsghdr *nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
+
 		mnl_attr_put_u32(nlh, IFLA_GROUP, change->group);
 	}
 	return nl_talk(nl, NULL, NULL, "cannot %s %s",

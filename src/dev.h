@@ -173,16 +173,22 @@ bool dev_is_queued(const struct dev_plan *plan);
 /* One of many devices that are made at once. */
 struct dev_birth {
 	const struct dev_plan *plan;
+	bool up;	/* dev_up_many() is to bring it up */
 	int ifindex;	/* chosen for it */
 	int err;	/* why it was not made, else 0 */
+	int up_err;	/* why dev_up_many() could not, else 0 */
 	bool half;	/* for dev_make_many() itself */
-	struct dev dev; /* what was made */
+	struct dev dev; /* what was made: nothing but kind, ifindex, name, address and link */
 };
 
 /* Makes n devices (at most DEV_AT_ONCE), all at home, in one send: each as dev_make() would
  * but for dev_hush(), which is due, and each by itself: one that was refused has its err and
  * left nothing. Returns 0 or a recorded failure; then none was made. */
 int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n);
+
+/* Brings up those of the first n that are to be, in one send, and each by itself: one that was
+ * refused has its up_err. Returns 0 or a recorded failure; then some may be up. */
+int dev_up_many(struct nl *nl, struct dev_birth *list, size_t n);
 
 /* Adds what can be told about a failed dev_make() to the failure on record:
  * the object in the way, the way out. hidden is one that may be in the way in a

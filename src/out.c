@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Each value function writes separator, key, value for its style; nothing
- * outside this file asks which style it is. */
+ * outside this file asks which style it is. vnetctl is one thread: stdout is never locked. */
 #include "out.h"
 
 #include <inttypes.h>
@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 
 #include "fail.h"
 #include "text.h"
@@ -17,35 +18,42 @@ static bool is_json(const struct out *o)
 	return o->style == OUT_JSON || o->style == OUT_PRETTY;
 }
 
-/* How many bytes from s on are ASCII that stands for itself in text, and in JSON. Nearly
- * all are, and one write for each byte takes as long as the kernel's dump. */
-static size_t plain(const char *s)
+/* ASCII that stands for itself in text, and in JSON. Nearly all is. */
+static bool is_plain(char c)
 {
-	size_t n = 0;
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
 
-	while (s[n] >= ' ' && s[n] <= '~' && s[n] != '"' && s[n] != '\\')
-		n++;
-	return n;
+/* What is a few bytes long is quicker put than handed to fwrite(). */
+static void put(const char *s)
+{
+	while (*s)
+		putchar_unlocked(*s++);
 }
 
 static void put_json(const char *s)
 {
-	putchar('"');
+	putchar_unlocked('"');
 	while (*s) {
-		size_t run = plain(s), len = run ? run : text_utf8(s);
 		unsigned char c = (unsigned char)*s;
+		size_t len;
 
+		if (is_plain(*s)) {
+			putchar_unlocked(*s++);
+			continue;
+		}
+		len = text_utf8(s);
 		if (!len)
-			fputs("\\ufffd", stdout);
+			put("\\ufffd");
 		else if (c == '"' || c == '\\')
 			printf("\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
 			printf("\\u%04x", c);
 		else
-			fwrite(s, 1, len, stdout);
+			fwrite_unlocked(s, 1, len, stdout);
 		s += len ? len : 1;
 	}
-	putchar('"');
+	putchar_unlocked('"');
 }
 
 /* Writes text safe for a terminal and returns the columns it takes. */
@@ -54,11 +62,17 @@ static unsigned put_text(const char *s)
 	unsigned columns = 0;
 
 	while (*s) {
-		size_t run = plain(s), len = run ? run : text_printable(s);
+		size_t len;
 
+		if (is_plain(*s)) {
+			putchar_unlocked(*s++);
+			columns++;
+			continue;
+		}
+		len = text_printable(s);
 		if (len) {
-			fwrite(s, 1, len, stdout);
-			columns += run ? (unsigned)run : 1;
+			fwrite_unlocked(s, 1, len, stdout);
+			columns++;
 			s += len;
 		} else {
 			printf("\\x%02x", (unsigned char)*s++);
@@ -71,15 +85,15 @@ static unsigned put_text(const char *s)
 static void put_spaces(unsigned n)
 {
 	while (n--)
-		putchar(' ');
+		putchar_unlocked(' ');
 }
 
 static void json_separate(struct out *o)
 {
 	if (!o->first)
-		putchar(',');
+		putchar_unlocked(',');
 	if (o->style == OUT_PRETTY) {
-		putchar('\n');
+		putchar_unlocked('\n');
 		put_spaces(4 * o->depth);
 	}
 	o->first = false;
@@ -87,7 +101,7 @@ static void json_separate(struct out *o)
 
 static void json_open(struct out *o, char c)
 {
-	putchar(c);
+	putchar_unlocked(c);
 	o->depth++;
 	o->first = true;
 }
@@ -96,10 +110,10 @@ static void json_close(struct out *o, char c)
 {
 	o->depth--;
 	if (o->style == OUT_PRETTY && !o->first) {
-		putchar('\n');
+		putchar_unlocked('\n');
 		put_spaces(4 * o->depth);
 	}
-	putchar(c);
+	putchar_unlocked(c);
 	o->first = false;
 }
 
@@ -107,10 +121,10 @@ static void put_key(struct out *o, const char *key)
 {
 	if (is_json(o)) {
 		json_separate(o);
-		put_json(key);
-		putchar(':');
-		if (o->style == OUT_PRETTY)
-			putchar(' ');
+		/* Ours, and plain. */
+		putchar_unlocked('"');
+		put(key);
+		put(o->style == OUT_PRETTY ? "\": " : "\":");
 	} else if (o->style == OUT_TEXT) {
 		printf("%s%s ", o->first ? "" : " ", key);
 		o->first = false;
@@ -131,7 +145,7 @@ static unsigned put_inked(struct out *o, const char *text)
 		printf("\033[%sm", code);
 	columns = put_text(text);
 	if (code)
-		fputs("\033[0m", stdout);
+		put("\033[0m");
 	return columns;
 }
 
@@ -160,6 +174,15 @@ void out_next_ink(struct out *o, enum out_ink ink)
 	o->ink = ink;
 }
 
+/* A pipe holds as much, and each write wakes its reader. */
+static void use_large_buffer(void)
+{
+	static char buffer[64 * 1024];
+
+	if (!__fbufsize(stdout) && !isatty(STDOUT_FILENO))
+		setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+}
+
 void out_begin(struct out *o, enum out_style style, bool colour, const unsigned *widths)
 {
 	*o = (struct out){
@@ -169,6 +192,7 @@ void out_begin(struct out *o, enum out_style style, bool colour, const unsigned 
 		.widths = widths,
 		.first = true,
 	};
+	use_large_buffer();
 	if (is_json(o))
 		json_open(o, '[');
 }
@@ -177,7 +201,7 @@ int out_end(struct out *o)
 {
 	if (is_json(o)) {
 		json_close(o, ']');
-		putchar('\n');
+		putchar_unlocked('\n');
 	}
 	return out_plain_end();
 }
@@ -193,7 +217,7 @@ void out_row(struct out *o, const char *key, const char *head)
 	}
 	put_value(o, head);
 	if (o->style == OUT_TEXT)
-		putchar(':');
+		putchar_unlocked(':');
 	o->first = false;
 }
 
@@ -202,7 +226,7 @@ void out_row_end(struct out *o)
 	if (is_json(o))
 		json_close(o, '}');
 	else
-		putchar('\n');
+		putchar_unlocked('\n');
 }
 
 void out_branch(struct out *o, unsigned depth, const bool *last)
@@ -212,7 +236,7 @@ void out_branch(struct out *o, unsigned depth, const bool *last)
 	const char *const *parts = o->utf8 ? lines : ascii;
 
 	for (unsigned i = 0; i < depth; i++)
-		fputs(parts[(i + 1 == depth ? 2 : 0) + last[i]], stdout);
+		put(parts[(i + 1 == depth ? 2 : 0) + last[i]]);
 	o->first = true;
 }
 
@@ -221,7 +245,7 @@ void out_word(struct out *o, const char *value)
 	if (!value)
 		return;
 	if (!o->first)
-		putchar(' ');
+		putchar_unlocked(' ');
 	put_inked(o, value);
 	o->first = false;
 }
@@ -229,14 +253,14 @@ void out_word(struct out *o, const char *value)
 void out_branch_end(struct out *o)
 {
 	(void)o;
-	putchar('\n');
+	putchar_unlocked('\n');
 }
 
 void out_break(struct out *o)
 {
 	if (o->style != OUT_TEXT)
 		return;
-	fputs("\n    ", stdout);
+	put("\n    ");
 	o->first = true;
 }
 
@@ -267,7 +291,7 @@ void out_bool(struct out *o, const char *key, bool value)
 {
 	put_key(o, key);
 	if (is_json(o))
-		fputs(value ? "true" : "false", stdout);
+		put(value ? "true" : "false");
 	else
 		put_value(o, value ? "on" : "off");
 }
@@ -296,7 +320,7 @@ void out_user(struct out *o, const char *comm, int64_t pid)
 		return;
 	}
 	if (!o->first)
-		putchar(',');
+		putchar_unlocked(',');
 	put_text(comm);
 	printf("(%" PRId64 ")", pid);
 	o->first = false;
@@ -321,7 +345,7 @@ void out_user_end(struct out *o)
 void out_users_end(struct out *o)
 {
 	if (o->style == OUT_TEXT && o->first)
-		putchar('-');
+		putchar_unlocked('-');
 	out_list_end(o);
 }
 
@@ -342,7 +366,7 @@ void out_item(struct out *o, const char *value)
 		return;
 	}
 	if (!o->first)
-		putchar(',');
+		putchar_unlocked(',');
 	put_text(value);
 	o->first = false;
 }
@@ -361,7 +385,7 @@ void out_line(const char *fmt, ...)
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	putchar_unlocked('\n');
 }
 
 int out_plain_end(void)

@@ -1784,6 +1784,18 @@ int fake_putchar(int c)
 	return putc(c, fake_stdout);
 }
 
+int fake_putchar_unlocked(int c)
+{
+	return putc(c, fake_stdout);
+}
+
+/* fake_stdout keeps its own. */
+int fake_setvbuf(FILE *stream, char *buf, int mode, size_t size)
+{
+	CHECK(stream == fake_stdout && buf && mode == _IOFBF && size);
+	return 0;
+}
+
 const char *fake_stdout_text(size_t *len)
 {
 	fflush(fake_stdout);

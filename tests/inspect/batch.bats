@@ -374,6 +374,21 @@ whole() {
 	shows ""
 }
 
+@test "batch: those of them that shall be up come up in one send more" {
+	local i
+
+	for ((i = 0; i < 32; i++)); do
+		((i % 3)) && echo "create vm$i link lower" || echo "create vm$i link lower up"
+	done >b
+	straced trace sendto,openat -batch b
+	sends 5 trace
+	json "$NS" 'length == 32 and
+		all(.[]; (.operstate == "UP") == ((.ifname[2:] | tonumber) % 3 == 0))'
+	# The host is silent on each before any is up.
+	count 32 'disable_ipv6' trace
+	[[ $(grep -E 'disable_ipv6|sendto' trace | tail -n 1) == *sendto* ]] || fail "$(<trace)"
+}
+
 @test "batch: names and answers come in the order of the lines" {
 	local i in_use='Address already in use: 52:54:00:00:00:09 is already used by u0 on lower'
 
