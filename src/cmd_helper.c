@@ -169,7 +169,7 @@ static int serve(struct request *req, struct ctx *ctx)
 	auto_close int arm = -1;
 
 	if (nic_take(nic, 0, &ctx->home, &ll) == 0 && start_watcher(nic, &ll, ctx, &arm) == 0 &&
-	    nic_settle(nic, &ll, arm) == 0) {
+	    nic_settle(nic, &ll, arm) == 0 && lifeline_await(arm) == 0) {
 		nic_warn(nic);
 		if (dev_has_node(&nic->dev) && !nic->want.address.set)
 			warn("%s: only frames for its own address arrive, which QEMU is not told: "

@@ -377,6 +377,8 @@ static int run(struct ctx *ctx, int argc, char **argv)
 			command = prepare_command(&job);
 			r = command ? settle_all(&job) : FAIL_SYS;
 			if (r == 0)
+				r = lifeline_await(job.arm);
+			if (r == 0)
 				r = become(&job, command);
 			expand_free(command);
 		}

@@ -77,14 +77,25 @@ static void put_isolated(struct nl *nl, int ifindex, bool isolated)
 	mnl_attr_nest_end(nlh, info);
 }
 
-static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname, struct dev *dev)
+static void own_mac(const struct mac *guest, uint8_t mac[6])
+{
+	memcpy(mac, guest->b, 6);
+	mac[0] = 0xfe;
+}
+
+/* The address goes first: udev may think that it must choose one itself. */
+static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname, int ifindex,
+		 const char *name, struct dev *dev)
 {
 	/* A port with a smaller MTU would lower the bridge's; it becomes one last of all. */
 	uint32_t mtu = plan->mtu ? plan->mtu : plan->link ? plan->link->mtu : 0;
-	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+	uint8_t mac[6];
 	char what[96];
 
+	own_mac(&plan->guest, mac);
 	dev_put_allmulti(nlh);
+	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(mac), mac);
 	if (mtu)
 		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
 	if (plan->link)
@@ -92,19 +103,13 @@ static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname
 	nl_quiet(nl);
 	nl_next(nl);
 	if (plan->link && plan->mode == MODE_PRIVATE) {
-		put_isolated(nl, dev->ifindex, true);
+		put_isolated(nl, ifindex, true);
 		nl_next(nl);
 	}
-	dev_put_dress(nl, dev->ifindex, altname);
-	snprintf(what, sizeof(what), "cannot set up tap %s%s%s", dev->name,
-		 plan->link ? " on " : "", plan->link ? plan->link->name : "");
-	return dev_finish(nl, dev->ifindex, dev, what);
-}
-
-static void own_mac(const struct mac *guest, uint8_t mac[6])
-{
-	memcpy(mac, guest->b, 6);
-	mac[0] = 0xfe;
+	dev_put_dress(nl, ifindex, altname);
+	snprintf(what, sizeof(what), "cannot set up tap %s%s%s", name, plan->link ? " on " : "",
+		 plan->link ? plan->link->name : "");
+	return dev_finish(nl, ifindex, dev, what);
 }
 
 static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
@@ -113,19 +118,23 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 	auto_close int tap = tapfd_make_tap(plan->name, plan->queues > 1);
 	struct tapfd_info info;
 	uint8_t mac[6];
+	int ifindex;
 
 	(void)inner;
 	if (tap < 0)
 		return tap;
-	own_mac(&plan->guest, mac);
 	if (plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1) {
 		if (tapfd_set_owner(tap, plan->owner, plan->owner_group) < 0)
 			return fail_code();
 	}
-	/* At once: udev may think that it must choose an address itself. */
-	if (tapfd_ask(tap, &info) < 0 || tapfd_set_mac(tap, info.name, mac) < 0 ||
-	    dev_get(nl, -1, info.name, dev) < 0 || dress(nl, plan, altname, dev) < 0)
+	if (tapfd_ask(tap, &info) < 0)
 		return fail_code();
+	ifindex = (int)if_nametoindex(info.name);
+	if (!ifindex)
+		return fail_sys("cannot find %s", info.name);
+	if (dress(nl, plan, altname, ifindex, info.name, dev) < 0)
+		return fail_code();
+	own_mac(&plan->guest, mac);
 	if (memcmp(dev->address, mac, 6) != 0 && tapfd_set_mac(tap, info.name, mac) < 0)
 		return fail_code();
 	memcpy(dev->address, mac, 6);

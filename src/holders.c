@@ -91,7 +91,7 @@ static bool is_exiting(const char *stat)
 	return at && strtoull(at, NULL, 10) & (0x4 | 0x400);
 }
 
-bool holders_is_dying(pid_t pid)
+static bool is_dying(pid_t pid)
 {
 	char path[32], text[4096];
 
@@ -105,6 +105,21 @@ bool holders_is_dying(pid_t pid)
 	if (read_small(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return errno == ENOENT || errno == ESRCH;
 	return is_exiting(text);
+}
+
+static bool is_closed(const struct holder *holder)
+{
+	auto_power struct power power = priv_raise(POWER_LOOK);
+	char path[48], text[512];
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", holder->pid, holder->fd);
+	return read_small(AT_FDCWD, path, text, sizeof(text)) < 0 &&
+	       (errno == ENOENT || errno == ESRCH);
+}
+
+bool holders_is_going(const struct holder *holder)
+{
+	return is_dying(holder->pid) || is_closed(holder);
 }
 
 /* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. Returns 1, 0

@@ -52,9 +52,9 @@ struct holders_key {
 const struct holder *holders_next(const struct holders *h, const struct holders_key *key,
 				  const struct holder *prev);
 
-/* True when the process has been sent SIGKILL, is on its way out, or is a zombie: what it
- * holds is about to be let go. */
-bool holders_is_dying(pid_t pid);
+/* True when the descriptor is closed by now or about to be: the process has been sent
+ * SIGKILL, is on its way out, or is a zombie. Whoever wants to know should walk again. */
+bool holders_is_going(const struct holder *holder);
 
 /* Copies the name of a process, or "?" if it is gone. */
 void holders_comm(pid_t pid, char comm[16]);

@@ -434,53 +434,63 @@ static void make_title(const struct lifeline_ward *wards, size_t n, char title[1
 		len += snprintf(title + len, 128 - (size_t)len, " %s", wards[i].dev->name);
 }
 
-/* The descriptors that the watcher needs; NULL when memory is out. */
-static int *list_kept(const struct duty *duty, int nl_fd)
+/* The watcher works with a socket of its own and home's other descriptors. */
+static int begin_duty(void *arg)
 {
-	int *keep = calloc(duty->n + 3, sizeof(*keep));
+	struct duty *duty = arg;
+
+	duty->home.nl = (struct nl)NL_INIT;
+	return nl_open(&duty->home.nl);
+}
+
+/* The descriptors that the watcher needs; NULL when memory is out. */
+static int *list_kept(const struct duty *duty)
+{
+	int *keep = calloc(duty->n + 2, sizeof(*keep));
 
 	if (!keep)
 		return NULL;
-	keep[0] = nl_fd;
-	keep[1] = duty->orders;
-	keep[2] = duty->home.sysfs;
+	keep[0] = duty->orders;
+	keep[1] = duty->home.sysfs;
 	for (size_t i = 0; i < duty->n; i++)
-		keep[3 + i] = duty->wards[i].id;
+		keep[2 + i] = duty->wards[i].id;
 	return keep;
 }
 
 int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 		   const struct lifeline_ward *wards, size_t n, char **argv, int *arm)
 {
-	/* The watcher works with a socket of its own and home's other descriptors. */
 	struct duty duty = { .home = *home, .wards = wards, .n = n, .mark = ll->mark };
-	auto_nl struct nl nl = NL_INIT;
+	struct watch watch = { .nsid = (int32_t)ll->mark,
+			       .argv = argv,
+			       .n_keep = n + 2,
+			       .begin = begin_duty,
+			       .wake = on_death,
+			       .arg = &duty };
 	auto_close int mine = -1, its = -1;
-	struct watch watch = { .nsid = (int32_t)ll->mark, .argv = argv, .wake = on_death };
 	char title[128];
 	int ends[2], *keep, r;
 
-	if (nl_open(&nl) < 0)
-		return fail_code();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail_sys("cannot start the watcher");
 	mine = ends[0];
 	its = ends[1];
-	duty.home.nl = nl;
-	duty.orders = its;
-	keep = list_kept(&duty, nl.fd);
+	watch.ready = duty.orders = its;
+	watch.keep = keep = list_kept(&duty);
 	if (!keep)
 		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
 	make_title(wards, n, title);
 	watch.title = title;
-	watch.keep = keep;
-	watch.n_keep = n + 3;
-	watch.arg = &duty;
 	r = watch_start(&watch);
 	free(keep);
 	if (r == 0)
 		*arm = steal_fd(&mine);
 	return r;
+}
+
+int lifeline_await(int arm)
+{
+	return arm < 0 ? 0 : watch_await(arm);
 }
 
 int lifeline_arm(int arm, bool on)
@@ -613,8 +623,8 @@ int lifeline_held(struct dev_home *home, struct holders *seen, struct dev *dev, 
 {
 	int held = is_held(home, seen, dev, holder);
 
-	/* Nobody to be seen, or somebody who dies: most likely it has just ended. */
-	while (held > 0 && *patience > 0 && !(*holder && !holders_is_dying((*holder)->pid))) {
+	/* Nobody to be seen, or somebody who goes: most likely it has just ended. */
+	while (held > 0 && *patience > 0 && !(*holder && !holders_is_going(*holder))) {
 		if (*holder)
 			holders_free(seen);
 		--*patience;
@@ -830,7 +840,7 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	if (!goes_with_vm(home, dev))
 		return 0;
 	find_holder(home, &seen, dev, &holder);
-	if (holder && !holders_is_dying(holder->pid))
+	if (holder && !holders_is_going(holder))
 		return 0;
 	/* Also when the look failed: what it looked at may have gone meanwhile. */
 	fail_clear();

@@ -134,9 +134,13 @@ struct lifeline_ward {
 /* Starts the watcher that removes n devices when the lifeline is dead. Until
  * lifeline_arm() those that were there before are removed only if they carry the
  * mark. argv is main's, for ps. Stores in *arm a CLOEXEC descriptor for
- * lifeline_arm(). Returns 0 or a recorded failure. */
+ * lifeline_arm() and lifeline_await(). Returns 0 or a recorded failure. */
 int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 		   const struct lifeline_ward *wards, size_t n, char **argv, int *arm);
+
+/* Waits until the watcher has given up all that it must not have: to be called once, before its
+ * device is handed on. arm below 0: there is none. Returns 0 or a recorded failure. */
+int lifeline_await(int arm);
 
 /* From now on, or (on false) no longer, the watcher removes its device even if
  * somebody changed its mark. Returns 0 or a recorded failure. */

@@ -373,13 +373,13 @@ int nic_open_vhost(struct nic *nic, enum nic_vhost vhost)
 /* udev may have thought that a new tap's address is its to choose. */
 static int check_mac(struct nic *nic)
 {
-	struct dev now;
+	uint8_t now[6];
 
 	if (!nic->made || dev_has_node(&nic->dev))
 		return 0;
-	if (dev_get_index(&nic->at->nl, -1, nic->dev.ifindex, &now) < 0)
+	if (tapfd_get_mac(nic->fds[0], now) < 0)
 		return fail_code();
-	if (!memcmp(now.address, nic->dev.address, 6))
+	if (!memcmp(now, nic->dev.address, 6))
 		return 0;
 	return tapfd_set_mac(nic->fds[0], nic->dev.name, nic->dev.address);
 }

@@ -161,6 +161,7 @@ static ssize_t receive(struct nl *nl)
 			errno = ENOSPC;
 			return -1;
 		}
+		nl->known = true;
 		if (sa.nl_pid == 0)
 			return n;
 	}
@@ -482,7 +483,7 @@ int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg)
 
 	/* The kernel (6.18) ends this dump with the first buffer, which is 3.7 KiB, or 134
 	 * ids, until it has seen how large ours is: so let it see that first. */
-	if (nl_nsid_alive(nl, 0) < 0)
+	if (!nl->known && nl_nsid_alive(nl, 0) < 0)
 		return fail_code();
 	nsid_msg(nl, RTM_GETNSID, 0);
 	return nl_dump(nl, walk_nsid, NULL, &walk, "cannot list namespace ids");

@@ -32,6 +32,7 @@ struct nl {
 	nl_error *error;  /* told each failure of the next talk instead of the record */
 	void *error_arg;
 	uint8_t *tx, *rx; /* NL_BUF bytes each */
+	bool known;	  /* the kernel has seen how much rx takes */
 };
 
 #define NL_INIT          \

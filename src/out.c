@@ -121,10 +121,8 @@ static void put_key(struct out *o, const char *key)
 {
 	if (is_json(o)) {
 		json_separate(o);
-		/* Ours, and plain. */
-		putchar_unlocked('"');
-		put(key);
-		put(o->style == OUT_PRETTY ? "\": " : "\":");
+		put_json(key);
+		put(o->style == OUT_PRETTY ? ": " : ":");
 	} else if (o->style == OUT_TEXT) {
 		printf("%s%s ", o->first ? "" : " ", key);
 		o->first = false;

@@ -155,6 +155,16 @@ int tapfd_set_mac(int fd, const char *name, const uint8_t mac[6])
 	return 0;
 }
 
+int tapfd_get_mac(int fd, uint8_t mac[6])
+{
+	struct ifreq ifr = { 0 };
+
+	if (ioctl(fd, SIOCGIFHWADDR, &ifr) < 0)
+		return fail_sys("cannot ask the tap for its address");
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+	return 0;
+}
+
 int tapfd_set_flags(int fd, bool multi_queue)
 {
 	struct ifreq ifr = { 0 };

@@ -44,6 +44,9 @@ int tapfd_set_owner(int fd, uid_t uid, gid_t gid);
  * a recorded failure. */
 int tapfd_set_mac(int fd, const char *name, const uint8_t mac[6]);
 
+/* Stores the own address of the tap behind fd. Returns 0 or a recorded failure. */
+int tapfd_get_mac(int fd, uint8_t mac[6]);
+
 /* Sets the flags a VMM expects of an open macvtap queue: IFF_TAP, IFF_NO_PI,
  * IFF_VNET_HDR and, with multi_queue, IFF_MULTI_QUEUE. Returns 0 or a recorded failure. */
 int tapfd_set_flags(int fd, bool multi_queue);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The subscription is made before the fork, by the caller, who still holds
- * the namespace: so nothing can die unheard and there is nothing to wait for.
- * Forked twice: a COMMAND that we exec must not find itself with a child. All that can
- * fail is done by the process in between, whose exit status is its error number. */
+ * the namespace: so nothing can die unheard.
+ *
+ * Forked twice: a COMMAND that we exec must not find itself with a child. The process in
+ * between does nothing but fork, on memory that is still ours (vfork(2)): to copy ours twice
+ * would cost more than all the rest. What the last one becomes it does by itself, while we go
+ * on, and says when it is done. */
 #include "watch.h"
 
 #include <errno.h>
@@ -85,34 +88,6 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* A broken socket is no reason to leave a device behind, nor to remove one. */
-static void live(const struct watch *watch, int heard)
-{
-	int r;
-
-	do {
-		r = nl_nsid_wait(heard);
-		if (r < 0)
-			fail_clear();
-		r = watch->wake(r > 0, watch->arg);
-	} while (r > 0);
-	_exit(r < 0);
-}
-
-/* The process in between: everything that the watcher is to be, then it. */
-static int become_watcher(const struct watch *watch, int *keep)
-{
-	if (setsid() < 0 || chdir("/") < 0)
-		return fail_sys("cannot leave the session");
-	/* To remove the device. */
-	if (priv_keep_only(POWER(CAP_NET_ADMIN)) < 0 ||
-	    close_others(keep, watch->n_keep + 1) < 0)
-		return fail_code();
-	set_signals();
-	set_title(watch->argv, watch->title);
-	return 0;
-}
-
 static int wait_for(pid_t child)
 {
 	int status;
@@ -121,7 +96,7 @@ static int wait_for(pid_t child)
 		if (errno == ECHILD)
 			return 0; /* the caller ignores SIGCHLD: nothing to be had */
 		if (errno != EINTR)
-			return fail_sys("cannot wait for the watcher's parent");
+			return fail_sys("cannot wait for a process");
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
@@ -129,63 +104,129 @@ static int wait_for(pid_t child)
 			  "cannot start a process");
 }
 
-/* keep is heard and what the watcher needs besides. */
-static int start(const struct watch *watch, int *keep, int heard)
+/* Runs work(arg) in a process that is nobody's child. Returns 0 or a recorded failure. */
+static int start(void (*work)(void *arg), void *arg)
 {
-	pid_t child = fork();
+	pid_t between = vfork(), last;
 
-	if (child < 0)
-		return fail_sys("cannot start the watcher");
-	if (child > 0)
-		return wait_for(child);
+	if (between < 0)
+		return fail_sys("cannot start a process");
+	if (between > 0)
+		return wait_for(between);
 
-	if (become_watcher(watch, keep) < 0)
-		_exit(fail_errnum());
-	child = fork();
-	if (child != 0)
-		_exit(child < 0 ? errno : 0);
-	live(watch, heard);
+	last = fork();
+	if (last != 0)
+		_exit(last < 0 ? errno : 0);
+	work(arg);
 	_exit(0);
+}
+
+static int become_watcher(const struct watch *watch, int *keep)
+{
+	if (setsid() < 0 || chdir("/") < 0)
+		return fail_sys("cannot leave the session");
+	/* To remove the device. */
+	if (priv_keep_only(POWER(CAP_NET_ADMIN)) < 0 ||
+	    close_others(keep, watch->n_keep + 2) < 0)
+		return fail_code();
+	set_signals();
+	set_title(watch->argv, watch->title);
+	return 0;
+}
+
+struct watcher {
+	const struct watch *watch;
+	int *keep; /* heard, ready, and what it needs besides */
+	int heard;
+};
+
+static ssize_t tell_ready(int fd, int err)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, &err, sizeof(err), MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* A broken socket is no reason to leave a device behind, nor to remove one. */
+static void live(void *arg)
+{
+	struct watcher *watcher = arg;
+	const struct watch *watch = watcher->watch;
+	int err = 0, r;
+
+	if (become_watcher(watch, watcher->keep) < 0 || watch->begin(watch->arg) < 0)
+		err = fail_errnum() ? fail_errnum() : EPROTO;
+	if (tell_ready(watch->ready, err) < 0 || err)
+		_exit(1);
+	do {
+		r = nl_nsid_wait(watcher->heard);
+		if (r < 0)
+			fail_clear();
+		r = watch->wake(r > 0, watch->arg);
+	} while (r > 0);
+	_exit(r < 0);
 }
 
 int watch_start(const struct watch *watch)
 {
 	auto_close int heard = nl_nsid_watch(watch->nsid);
-	int *keep, r;
+	struct watcher watcher = { .watch = watch, .heard = heard };
+	int r;
 
 	if (heard < 0)
 		return heard;
-	keep = calloc(watch->n_keep + 1, sizeof(*keep));
-	if (!keep)
+	watcher.keep = calloc(watch->n_keep + 2, sizeof(*watcher.keep));
+	if (!watcher.keep)
 		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
-	memcpy(keep, watch->keep, watch->n_keep * sizeof(*keep));
-	keep[watch->n_keep] = heard;
-	r = start(watch, keep, heard);
-	free(keep);
+	memcpy(watcher.keep, watch->keep, watch->n_keep * sizeof(*watcher.keep));
+	watcher.keep[watch->n_keep] = heard;
+	watcher.keep[watch->n_keep + 1] = watch->ready;
+	r = start(live, &watcher);
+	free(watcher.keep);
 	return r;
+}
+
+int watch_await(int fd)
+{
+	ssize_t n;
+	int err;
+
+	do
+		n = recv(fd, &err, sizeof(err), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return fail_sys("cannot start the watcher");
+	if (n != sizeof(err))
+		return fail_refuse("cannot start the watcher: it ended at once: was it killed?");
+	return err ? fail_errno(err, NULL, "cannot start the watcher") : 0;
+}
+
+struct detached {
+	int keep[4]; /* sorted */
+	size_t n;
+	void (*work)(void *arg);
+	void *arg;
+};
+
+static void work_detached(void *arg)
+{
+	struct detached *detached = arg;
+
+	if (close_others(detached->keep, detached->n) == 0)
+		detached->work(detached->arg);
 }
 
 int watch_detach(const int *keep, size_t n, void (*work)(void *arg), void *arg)
 {
-	int sorted[4];
-	pid_t child;
+	struct detached detached = { .n = n, .work = work, .arg = arg };
 
-	if (n > ARRAY_SIZE(sorted))
+	if (n > ARRAY_SIZE(detached.keep))
 		return fail_errno(EMFILE, NULL, "cannot start a process");
-	memcpy(sorted, keep, n * sizeof(*keep));
-	child = fork();
-	if (child < 0)
-		return fail_sys("cannot start a process");
-	if (child > 0)
-		return wait_for(child);
-
-	if (close_others(sorted, n) < 0)
-		_exit(fail_errnum());
-	child = fork();
-	if (child != 0)
-		_exit(child < 0 ? errno : 0);
-	work(arg);
-	_exit(0);
+	memcpy(detached.keep, keep, n * sizeof(*keep));
+	return start(work_detached, &detached);
 }
 
 static ssize_t read_byte(int fd)
@@ -199,29 +240,34 @@ static ssize_t read_byte(int fd)
 	return n;
 }
 
+struct standby {
+	int mine, its; /* ends of a socket */
+	void (*work)(void *arg);
+	void *arg;
+};
+
+static void stand_by(void *arg)
+{
+	struct standby *standby = arg;
+
+	close(standby->mine);
+	if (read_byte(standby->its) == 1)
+		standby->work(standby->arg);
+}
+
 int watch_standby(void (*work)(void *arg), void *arg)
 {
+	struct standby standby = { .work = work, .arg = arg };
 	auto_close int mine = -1, its = -1;
-	pid_t child;
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail_sys("cannot start a process");
 	mine = ends[0];
 	its = ends[1];
-	child = fork();
-	if (child < 0)
-		return fail_sys("cannot start a process");
-	if (child > 0)
-		return wait_for(child) < 0 ? fail_code() : steal_fd(&mine);
-
-	child = fork();
-	if (child != 0)
-		_exit(child < 0 ? errno : 0);
-	close(steal_fd(&mine));
-	if (read_byte(its) == 1)
-		work(arg);
-	_exit(0);
+	standby.mine = mine;
+	standby.its = its;
+	return start(stand_by, &standby) < 0 ? fail_code() : steal_fd(&mine);
 }
 
 void watch_standby_go(int fd)

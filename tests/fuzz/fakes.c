@@ -805,12 +805,24 @@ int fake_ioctl(int fd, unsigned long request, ...)
 		ifr->ifr_flags = IFF_TAP | IFF_VNET_HDR;
 	} else if (request == TUNSETPERSIST) {
 		l->persist = (uintptr_t)ifr;
+	} else if (request == SIOCGIFHWADDR) {
+		memset(ifr, 0, sizeof(*ifr));
+		memcpy(ifr->ifr_hwaddr.sa_data, l->mac, 6);
 	} else if (request == SIOCSIFHWADDR) {
 		memcpy(l->mac, ifr->ifr_hwaddr.sa_data, 6);
 	} else if (request == TUNGETDEVNETNS) {
 		return new_fd(NETNS, true);
 	}
 	return 0;
+}
+
+unsigned fake_if_nametoindex(const char *name)
+{
+	const struct link *l = fate() ? NULL : link_by_name(world.ns, name);
+
+	if (!l)
+		refuse(ENODEV);
+	return l ? (unsigned)l->ifindex : 0;
 }
 
 /* The calls that the C library has no name for. */
@@ -1406,9 +1418,16 @@ ssize_t fake_recvfrom(int fd, void *buf, size_t size, int flags, struct sockaddr
 /* --- processes, users, power --- */
 
 /* We are always the parent. */
-pid_t fake_fork(void)
+pid_t fake_vfork(void)
 {
 	return fate() ? -1 : 77;
+}
+
+/* In a process that there never is. */
+pid_t fake_fork(void)
+{
+	CHECK(false);
+	return -1;
 }
 
 pid_t fake_waitpid(pid_t pid, int *status, int options)
@@ -1663,11 +1682,6 @@ int fake_cap_set_proc(cap_t caps)
 int fake_cap_drop_bound(cap_value_t cap)
 {
 	(void)cap;
-	return fate() ? -1 : 0;
-}
-
-int fake_cap_reset_ambient(void)
-{
 	return fate() ? -1 : 0;
 }
 

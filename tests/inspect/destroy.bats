@@ -224,6 +224,32 @@ no_such() {
 	shows ""
 }
 
+# asks_about - the destroy that strace slows down is about to look at the descriptor found
+asks_about() {
+	local pid
+
+	pid=$(cat "/proc/$(bg_pid slow)/task/$(bg_pid slow)/children") &&
+		[[ $(cat "/proc/${pid% }/syscall") == "434 "* ]]
+}
+
+@test "destroy: who has let go meanwhile is no holder" {
+	vn create vm0 link lower
+	# shellcheck disable=SC2016 # for bash
+	spawn_co other in_ns "$NS" bash -c \
+		'exec 7<>"$1"; echo open; read -r; exec 7>&-; echo closed; read -r' - \
+		"/dev/tap$(index vm0)"
+	wait_text "$BATS_TEST_TMPDIR/other.out" open
+	spawn_bg slow in_ns "$NS" strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pidfd_open \
+		-e inject=pidfd_open:delay_enter=1000000:when=1 "$VNETCTL" destroy vm0
+	wait_until 5 asks_about
+	[[ $(ask other "") == closed ]]
+	bg_end slow
+	((status == 0)) || fail "$(cat "$BATS_TEST_TMPDIR/slow".*)"
+	shows ""
+	grep -q pidfd_open "$BATS_TEST_TMPDIR/trace"
+	say other ""
+}
+
 @test "destroy: held ones go by force, of all lifetimes" {
 	local dev
 
