@@ -4,7 +4,8 @@
 # For tests that a script runs in a virtual machine: `load ../lib/vm`. The machine is booted
 # once for a file; each test is one name that the script must have reported as ok.
 
-# vm_run BOOT-ARGS... - runs a script in the machine (tests/vm/boot); in setup_file
+# vm_run BOOT-ARGS... - runs a script in the machine (tests/vm/boot), with verbs.sh beside it; in
+# setup_file
 vm_run() {
 	local vnetctl=${VNETCTL:-$BATS_TEST_DIRNAME/../../build/vnetctl}
 
@@ -13,7 +14,7 @@ vm_run() {
 		return 1
 	fi
 	export REPORT=$BATS_FILE_TMPDIR/report
-	"$BATS_TEST_DIRNAME/boot" "$@" >"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
+	"$BATS_TEST_DIRNAME/boot" "$@" "$BATS_TEST_DIRNAME/verbs.sh" >"$REPORT" 2>"$REPORT.err" || echo $? >"$REPORT.status"
 }
 
 # reported - the script said "ok" to this test's name, exactly once

@@ -8,25 +8,7 @@
 
 # shellcheck disable=SC2317 # all functions are called through check
 
-failed=0
-
-# check NAME COMMAND...: COMMAND is true, or its output says why not
-check() {
-	local name=$1 why
-	shift
-
-	if why=$("$@" 2>&1); then
-		echo "ok $name"
-	else
-		echo "not ok $name: $(tr -s '\n' ';' <<<"$why")"
-		failed=1
-	fi
-}
-
-fail() {
-	echo "$*"
-	return 1
-}
+source ./verbs.sh
 
 # refused STATUS LINE ARGS...: vnetctl ARGS exits STATUS, says exactly this, and
 # the links are as they were

@@ -14,48 +14,7 @@
 GONE_MS=3000
 holder=''
 
-exec {say}>&1
-failed=0
-
-# check NAME COMMAND...: COMMAND is true, or its output says why not
-check() {
-	local name=$1
-	shift
-
-	rm -f /tmp/why
-	if "$@" >/tmp/why 2>&1; then
-		echo "ok $name" >&"$say"
-	else
-		echo "not ok $name: $(tr -s '\n' ';' </tmp/why)" >&"$say"
-		failed=1
-	fi
-}
-
-fail() {
-	echo "$*"
-	return 1
-}
-
-# now VAR: microseconds
-now() {
-	printf -v "$1" %s "${EPOCHREALTIME/[.,]/}"
-}
-
-# until_true MS COMMAND...: polls every few ms; $took is how long it was, in ms
-until_true() {
-	local limit=$1 start end
-	shift
-
-	now start
-	while :; do
-		"$@" && break
-		now end
-		((end - start < limit * 1000)) || return 1
-		read -rt 0.002 <>/tmp/nap
-	done
-	now end
-	took=$(((end - start) / 1000))
-}
+source ./verbs.sh
 
 # silent COMMAND...: succeeds and prints nothing
 silent() {

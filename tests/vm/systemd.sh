@@ -19,48 +19,7 @@
 GONE_MS=5000
 UP_MS=15000
 
-exec {say}>&1
-failed=0
-
-# check NAME COMMAND...: COMMAND is true, or its output says why not
-check() {
-	local name=$1
-	shift
-
-	rm -f /tmp/why
-	if "$@" >/tmp/why 2>&1; then
-		echo "ok $name" >&"$say"
-	else
-		echo "not ok $name: $(tr -s '\n' ';' </tmp/why)" >&"$say"
-		failed=1
-		# what comes next shall fail for reasons of its own
-		reset
-	fi
-}
-
-fail() {
-	echo "$*"
-	return 1
-}
-
-# now VAR: microseconds
-now() {
-	printf -v "$1" %s "${EPOCHREALTIME/[.,]/}"
-}
-
-# until_true MS COMMAND...: polls every few ms
-until_true() {
-	local limit=$1 start end
-	shift
-
-	now start
-	while :; do
-		"$@" && return
-		now end
-		((end - start < limit * 1000)) || return 1
-		read -rt 0.01 <>/tmp/nap
-	done
-}
+source ./verbs.sh
 
 # --- units --------------------------------------------------------------------
 
@@ -104,6 +63,11 @@ reset() {
 	systemctl stop '*@*'
 	vnetctl -q destroy all force
 	rm -f /run/vm/*
+}
+
+# what comes next shall fail for reasons of its own
+after_failure() {
+	reset
 }
 
 # start UNIT: `systemctl start`, and then it is up
