@@ -151,6 +151,8 @@ is_up() {
 	# there before open-exec.
 	lower_new "$NS" lower wire
 	bridge_new "$NS" br0
+	# A veth's own may begin with 0xfe, as a tap's.
+	ip -n "$NS" link set port0 address 02:00:00:00:00:99
 	capture wire
 	capture peer
 	mark lower "$BEGIN"
