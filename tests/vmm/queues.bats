@@ -228,7 +228,10 @@ four_queues() {
 	guest_net "$ns" "$wire"
 	guest_new "$name" "$TRAFFIC" --smp 4 -- "$(command -v ethtool)"
 	spawn_bg "$name" vn open-exec "$@" queues 4 vhost off -- "${GUEST[@]}"
-	wait_until 60 vt_has_lease "${MAC[1]}" || fail "$(cat "$BATS_TEST_TMPDIR/$name".{out,err})"
+	wait_until 60 vt_has_lease "${MAC[1]}" ||
+		fail "$(cat "$BATS_TEST_TMPDIR/$name".{out,err})" \
+			"its console: $(tail -n 20 "$BATS_TEST_TMPDIR/$name.log")" \
+			"dnsmasq heard: $(<"$GUEST_LOG")" || return
 	wait_until 60 fed "$name" "$ns"
 	bg_end "$name"
 	((status == 0)) && [[ $(<"$BATS_TEST_TMPDIR/$name.out") == \

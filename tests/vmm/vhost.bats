@@ -20,7 +20,7 @@ export QEMU_MODULE_DIR=/test
 ip link add lower type dummy && ip link set lower up
 ip link add br0 type bridge && ip link set br0 up
 mkfifo in
-while read -r words; do
+while read -r vhosts words; do
 	vnetctl open-exec $words -- ./qemu-system-x86_64 -S -L /test -accel tcg -m 16 \
 		-nodefaults -display none -global virtio-net-pci.romfile= -monitor stdio \
 		<in >out 2>err &
@@ -31,7 +31,13 @@ while read -r words; do
 		usleep 10000
 		n=$((n + 1))
 	done
-	threads=$(ps -o comm | grep -c "^\[\?vhost-")
+	# The kernel names a thread a moment after its birth.
+	n=0
+	until threads=$(ps -o comm | grep -c "^\[\?vhost-")
+		[ "$threads" = "$vhosts" ] || [ $n -gt 500 ]; do
+		usleep 10000
+		n=$((n + 1))
+	done
 	echo quit >&3
 	exec 3>&-
 	wait $!
@@ -61,7 +67,7 @@ row_is_wanted() {
 	back=$(grep -o '<[ab]>' <<<"${ARGS[*]}" | wc -l)
 	vhosts=$(grep -o '<vhost-net>' <<<"${ARGS[*]}" | wc -l)
 	((back == vhosts)) || fail "not a descriptor for each queue" || return
-	echo "${WORDS[*]}" >>"$BATS_TEST_TMPDIR/words"
+	echo "$vhosts ${WORDS[*]}" >>"$BATS_TEST_TMPDIR/words"
 	# QEMU counts a NIC for each queue.
 	echo "${WORDS[*]}: 0 $back $back $vhosts " >>"$BATS_TEST_TMPDIR/want"
 }
@@ -70,7 +76,7 @@ manual_row_is_wanted() {
 	local n=$((NICS * QUEUES))
 
 	[[ $VHOST != no ]] || return 0
-	echo "${WORDS[*]}" >>"$BATS_TEST_TMPDIR/words"
+	echo "$n ${WORDS[*]}" >>"$BATS_TEST_TMPDIR/words"
 	echo "${WORDS[*]}: 0 $n $n $n " >>"$BATS_TEST_TMPDIR/want"
 }
 

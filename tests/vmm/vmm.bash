@@ -33,7 +33,8 @@ found() {
 
 # got ARG... - the probe's arguments were exactly these. Descriptors are not
 # compared as numbers, but as what they lead to: "fd=<vm0>" is a descriptor of
-# vm0, "vhostfd=<vhost-net>" one of /dev/vhost-net; and no number comes twice.
+# vm0, "vhostfd=<vhost-net>" one of /dev/vhost-net; and no number comes twice. "fd:12" may
+# be two bytes of a MAC.
 # shellcheck disable=SC2016 # for jq
 got() {
 	local want have numbers
@@ -41,11 +42,11 @@ got() {
 	want=$(jq -cn '$ARGS.positional' --args -- "$@") || return
 	have=$(found '(.fds | map({key: "\(.fd)", value: (.ifname // .link | sub(".*/"; ""))}) |
 			from_entries) as $name |
-		.argv[1:] | map(gsub("(?<k>fds?\"?[=:]\"?)(?<v>[0-9]+(:[0-9]+)*)";
+		.argv[1:] | map(gsub("(?<k>(?<!:)fds?\"?[=:]\"?)(?<v>[0-9]+(:[0-9]+)*)";
 			.k + (.v / ":" | map("<" + ($name[.] // "closed") + ">") | join(":"))))') ||
 		return
 	[[ $have == "$want" ]] || fail "arguments: $have" "expected:  $want" || return
-	numbers=$(found '[.argv[1:][] | scan("fds?\"?[=:]\"?([0-9]+(?::[0-9]+)*)")[0] / ":"] |
+	numbers=$(found '[.argv[1:][] | scan("(?<!:)fds?\"?[=:]\"?([0-9]+(?::[0-9]+)*)")[0] / ":"] |
 		add // [] | (length == (unique | length))') ||
 		fail "a descriptor is there twice: $(found .argv)"
 }
