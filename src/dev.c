@@ -27,6 +27,8 @@
 
 #define MARK_FORMAT "vnetctl-%u-%02x%02x%02x%02x%02x%02x-%llx-%08x"
 
+static const char digits[] = "0123456789abcdef";
+
 static const struct dev_kind *const kinds[] = { &dev_macvtap, &dev_tap };
 
 static const char *const mode_words[] = {
@@ -127,8 +129,6 @@ bool dev_has_node(const struct dev *dev)
 
 void dev_mac_text(const uint8_t mac[6], char text[18])
 {
-	static const char digits[] = "0123456789abcdef";
-
 	for (int i = 0; i < 6; i++) {
 		text[3 * i] = digits[mac[i] >> 4];
 		text[3 * i + 1] = digits[mac[i] & 15];
@@ -158,7 +158,6 @@ int dev_random_mac(struct mac *mac)
 static bool take_number(const char **s, unsigned base, size_t width, bool exact, char end,
 			uint64_t *value)
 {
-	static const char digits[] = "0123456789abcdef";
 	const char *begin = *s, *digit;
 	size_t n;
 
@@ -681,14 +680,14 @@ int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n)
 	if (plan_births(&births) < 0)
 		return fail_code();
 	for (size_t i = 0; i < n; i++) {
-		bool last = i + 1 == n;
+		/* The kernel chooses a number; and the last answer ends them all. */
+		bool last = i + 1 == n, ask = last || strchr(list[i].plan->name, '%');
 
 		births.first[i] = nl->queued;
 		list[i].plan->kind->queue(nl, list[i].plan, births.altname[i], list[i].ifindex);
-		/* The kernel chooses a number; and the last answer ends them all. */
-		if (last || strchr(list[i].plan->name, '%'))
+		if (ask)
 			get_msg(nl, list[i].ifindex, -1);
-		if (!last && strchr(list[i].plan->name, '%'))
+		if (ask && !last)
 			nl_next(nl);
 	}
 	nl->error = take_failure;
