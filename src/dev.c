@@ -641,17 +641,8 @@ static void take_failure(uint32_t message, int err, const char *words, void *arg
 /* What is made as it was planned need not be asked for. */
 static void foretell(struct dev_birth *birth)
 {
-	const struct dev_plan *plan = birth->plan;
-
-	birth->dev = (struct dev){
-		.kind = plan->kind,
-		.ifindex = birth->ifindex,
-		.link = plan->link ? plan->link->ifindex : 0,
-		.link_netnsid = -1,
-		.netnsid = -1,
-	};
-	snprintf(birth->dev.name, sizeof(birth->dev.name), "%s", plan->name);
-	memcpy(birth->dev.address, plan->guest.b, 6);
+	birth->dev = (struct dev){ .ifindex = birth->ifindex, .netnsid = -1 };
+	snprintf(birth->dev.name, sizeof(birth->dev.name), "%s", birth->plan->name);
 }
 
 static int plan_births(struct births *births)

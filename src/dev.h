@@ -178,7 +178,7 @@ struct dev_birth {
 	int err;	/* why it was not made, else 0 */
 	int up_err;	/* why dev_up_many() could not, else 0 */
 	bool half;	/* for dev_make_many() itself */
-	struct dev dev; /* what was made: nothing but kind, ifindex, name, address and link */
+	struct dev dev; /* what was made: only ifindex, netnsid and name are to be used */
 };
 
 /* Makes n devices (at most DEV_AT_ONCE), all at home, in one send: each as dev_make() would

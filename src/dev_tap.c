@@ -84,18 +84,15 @@ static void own_mac(const struct mac *guest, uint8_t mac[6])
 }
 
 /* The address goes first: udev may think that it must choose one itself. */
-static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname, int ifindex,
-		 const char *name, struct dev *dev)
+static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname, struct dev *dev)
 {
 	/* A port with a smaller MTU would lower the bridge's; it becomes one last of all. */
 	uint32_t mtu = plan->mtu ? plan->mtu : plan->link ? plan->link->mtu : 0;
-	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
-	uint8_t mac[6];
+	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex);
 	char what[96];
 
-	own_mac(&plan->guest, mac);
 	dev_put_allmulti(nlh);
-	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(mac), mac);
+	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(dev->address), dev->address);
 	if (mtu)
 		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
 	if (plan->link)
@@ -103,13 +100,13 @@ static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname
 	nl_quiet(nl);
 	nl_next(nl);
 	if (plan->link && plan->mode == MODE_PRIVATE) {
-		put_isolated(nl, ifindex, true);
+		put_isolated(nl, dev->ifindex, true);
 		nl_next(nl);
 	}
-	dev_put_dress(nl, ifindex, altname);
-	snprintf(what, sizeof(what), "cannot set up tap %s%s%s", name, plan->link ? " on " : "",
-		 plan->link ? plan->link->name : "");
-	return dev_finish(nl, ifindex, dev, what);
+	dev_put_dress(nl, dev->ifindex, altname);
+	snprintf(what, sizeof(what), "cannot set up tap %s%s%s", dev->name,
+		 plan->link ? " on " : "", plan->link ? plan->link->name : "");
+	return dev_finish(nl, dev->ifindex, dev, what);
 }
 
 static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
@@ -118,7 +115,6 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 	auto_close int tap = tapfd_make_tap(plan->name, plan->queues > 1);
 	struct tapfd_info info;
 	uint8_t mac[6];
-	int ifindex;
 
 	(void)inner;
 	if (tap < 0)
@@ -129,12 +125,14 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 	}
 	if (tapfd_ask(tap, &info) < 0)
 		return fail_code();
-	ifindex = (int)if_nametoindex(info.name);
-	if (!ifindex)
+	*dev = (struct dev){ .ifindex = (int)if_nametoindex(info.name) };
+	if (!dev->ifindex)
 		return fail_sys("cannot find %s", info.name);
-	if (dress(nl, plan, altname, ifindex, info.name, dev) < 0)
-		return fail_code();
+	memcpy(dev->name, info.name, sizeof(dev->name));
 	own_mac(&plan->guest, mac);
+	memcpy(dev->address, mac, 6);
+	if (dress(nl, plan, altname, dev) < 0)
+		return fail_code();
 	if (memcmp(dev->address, mac, 6) != 0 && tapfd_set_mac(tap, info.name, mac) < 0)
 		return fail_code();
 	memcpy(dev->address, mac, 6);

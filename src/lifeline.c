@@ -443,17 +443,17 @@ static int begin_duty(void *arg)
 	return nl_open(&duty->home.nl);
 }
 
-/* The descriptors that the watcher needs; NULL when memory is out. */
+/* The descriptors that the watcher needs, besides the socket of its orders, on which it says
+ * that it is ready; NULL when memory is out. */
 static int *list_kept(const struct duty *duty)
 {
-	int *keep = calloc(duty->n + 2, sizeof(*keep));
+	int *keep = calloc(duty->n + 1, sizeof(*keep));
 
 	if (!keep)
 		return NULL;
-	keep[0] = duty->orders;
-	keep[1] = duty->home.sysfs;
+	keep[0] = duty->home.sysfs;
 	for (size_t i = 0; i < duty->n; i++)
-		keep[2 + i] = duty->wards[i].id;
+		keep[1 + i] = duty->wards[i].id;
 	return keep;
 }
 
@@ -463,7 +463,7 @@ int lifeline_watch(const struct lifeline *ll, struct dev_home *home,
 	struct duty duty = { .home = *home, .wards = wards, .n = n, .mark = ll->mark };
 	struct watch watch = { .nsid = (int32_t)ll->mark,
 			       .argv = argv,
-			       .n_keep = n + 2,
+			       .n_keep = n + 1,
 			       .begin = begin_duty,
 			       .wake = on_death,
 			       .arg = &duty };

@@ -14,7 +14,7 @@ struct watch {
 	char **argv;	   /* main's argv: where ps looks */
 	const int *keep;   /* descriptors that the watcher needs, and their number */
 	size_t n_keep;
-	int ready; /* a socket's end, for watch_await() at the other one */
+	int ready; /* a socket's end, kept too, for watch_await() at the other one */
 	/* Called in the watcher when it is on its own, before it is said to be ready. Returns 0
 	 * or a recorded failure, which ends it. */
 	int (*begin)(void *arg);

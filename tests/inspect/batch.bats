@@ -384,6 +384,8 @@ whole() {
 	sends 4 trace
 	json "$NS" 'length == 32 and
 		all(.[]; (.flags | index("UP") != null) == ((.ifname[2:] | tonumber) % 3 == 0))'
+	# Neighbours in the kernel's table.
+	json "$NS" '[.[].ifindex] | max - min == 31'
 	# The host is silent on each before any is up.
 	count 32 'disable_ipv6' trace
 	[[ $(grep -E 'disable_ipv6|sendto' trace | tail -n 1) == *sendto* ]] || fail "$(<trace)"
