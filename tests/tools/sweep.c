@@ -52,8 +52,9 @@
  *   RESULT  killed | failed ERRNO | infallible | beyond | reached-exec |
  *           exited S | timeout
  *           beyond: the target ended before its N-th call (NAME is "-").
- *           infallible: call N is one that no kernel ever fails (exit, getuid):
- *           it was let through.
+ *           infallible: call N is one that no kernel ever fails (exit, getuid),
+ *           or fails with this error: EINTR, where no signal ends the call. It
+ *           was let through.
  *           reached-exec, exited: call N was to be killed after, but was an
  *           execve or exit and succeeded.
  *   END     reached-exec [command END] | exited STATUS | signalled NUMBER |
@@ -737,6 +738,30 @@ static void log_path(const struct sweep *s, pid_t pid, uintptr_t where)
 	fprintf(s->log, " %.*s", (int)strnlen(text, (size_t)n), text);
 }
 
+/* A signal can end it with EINTR, of what a program like vnetctl calls. */
+static bool is_interruptible(const struct __ptrace_syscall_info *info)
+{
+	switch ((long)info->entry.nr) {
+	case SYS_recvmsg:
+	case SYS_recvfrom:
+	case SYS_sendto:
+	case SYS_read:
+	case SYS_pread64:
+	case SYS_wait4:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_ppoll:
+#ifdef SYS_poll
+	case SYS_poll:
+#endif
+		return true;
+	case SYS_fcntl:
+		return info->entry.args[1] == F_OFD_SETLKW;
+	default:
+		return false;
+	}
+}
+
 static void log_call(const struct sweep *s, const struct task *t,
 		     const struct __ptrace_syscall_info *info)
 {
@@ -747,8 +772,8 @@ static void log_call(const struct sweep *s, const struct task *t,
 		return;
 	if (t->birth != BIRTH_MAIN)
 		snprintf(who, sizeof(who), "child%d", t->birth);
-	fprintf(s->log, "%lu %s %s 0x%llx 0x%llx 0x%llx", t->calls, who,
-		call_name((long)info->entry.nr),
+	fprintf(s->log, "%lu %s%s %s 0x%llx 0x%llx 0x%llx", t->calls, who,
+		is_interruptible(info) ? "~" : "", call_name((long)info->entry.nr),
 		(unsigned long long)info->entry.args[0],
 		(unsigned long long)info->entry.args[1],
 		(unsigned long long)info->entry.args[2]);
@@ -760,7 +785,7 @@ static void log_call(const struct sweep *s, const struct task *t,
 /* The ones that do not return, and those whose every result is a valid one: a
  * program is right not to check them.
  */
-static bool is_infallible(const struct __ptrace_syscall_info *info)
+static bool is_infallible(const struct __ptrace_syscall_info *info, int error)
 {
 	static const long infallible[] = {
 		SYS_exit, SYS_exit_group, SYS_rt_sigreturn,
@@ -777,6 +802,8 @@ static bool is_infallible(const struct __ptrace_syscall_info *info)
 	};
 	long nr = (long)info->entry.nr;
 
+	if (error == EINTR && !is_interruptible(info))
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(infallible); i++)
 		if (infallible[i] == nr)
 			return true;
@@ -805,7 +832,7 @@ static void on_point(struct sweep *s, struct task *t,
 		kill(t->pid, SIGKILL);
 		return;
 	}
-	if (s->verb == FAIL && is_infallible(info)) {
+	if (s->verb == FAIL && is_infallible(info, s->error)) {
 		s->hit = s->infallible = true;
 		let_go(s, t);
 		return;
@@ -1135,7 +1162,8 @@ static void usage(int status)
 	      "  --no-wait                do not wait for what main execs\n"
 	      "  --timeout SECONDS        kill all, exit 124\n"
 	      "  --report FD|FILE         the report (a file is appended to)\n"
-	      "  --log FILE               one line a call: INDEX WHO NAME ARG1 ARG2 ARG3 [PATH]\n",
+	      "  --log FILE               one line a call: INDEX WHO NAME ARG1 ARG2 ARG3 [PATH],\n"
+	      "                           with WHO~ where a signal can end the call\n",
 	      status ? stderr : stdout);
 	exit(status);
 }
