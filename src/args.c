@@ -108,9 +108,10 @@ int args_parse(const struct args_spec *spec, const char *cmd, int argc, char **a
 			return fail_usage("%s: options such as '%s' go before the command", cmd,
 					  argv[i]);
 		if (named && !is_dev && spec->more)
-			return fail_usage("%s: what is '%s'? A further device is 'dev %s', and "
-					  "COMMAND comes after '--'",
-					  cmd, argv[i], argv[i]);
+			return fail_usage("%s: what is '%s'? A lower device or bridge is 'link "
+					  "%s', a further device 'dev %s', and COMMAND comes after "
+					  "'--'",
+					  cmd, argv[i], argv[i], argv[i]);
 		if (named && is_dev && spec->positional)
 			return fail_usage("%s: one device at a time: what is 'dev %s'?", cmd,
 					  argv[i]);

@@ -26,7 +26,9 @@ static void *take_name(void *dst, const char *name)
 	struct request *req = dst;
 
 	if (req->nic.want.name) {
-		fail_usage("helper: one device at a time: what is '%s'?", name);
+		fail_usage("helper: one device at a time: what is '%s'? A lower device or bridge is "
+			   "'link %s'",
+			   name, name);
 		return NULL;
 	}
 	req->nic.want.name = name;

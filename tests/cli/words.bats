@@ -121,8 +121,10 @@ nothing_made() {
 	refused 1 "create: 'dev' needs a name" create dev
 	refused 1 "create: 'dev' needs a name" create type tap dev
 	for word in frob vm1 Up; do
-		refused 1 "create: one device at a time: what is '$word'?" create vm0 "$word"
-		refused 1 "create: one device at a time: what is '$word'?" create vm0 dev "$word"
+		refused 1 "create: one device at a time: what is '$word'? A lower device or bridge is 'link $word'" \
+			create vm0 "$word"
+		refused 1 "create: one device at a time: what is '$word'? A lower device or bridge is 'link $word'" \
+			create vm0 dev "$word"
 	done
 	refused 1 "create: 'up' is given twice" create vm0 up up
 	creation_words 1 create
@@ -163,9 +165,9 @@ nothing_made() {
 		open-exec type tap -- true
 	refused 125 "open-exec: which COMMAND? Put it after '--'" open-exec vm0 type tap
 	refused 125 "open-exec: which COMMAND? Put it after '--'" open-exec vm0 type tap --
-	refused 125 "open-exec: what is 'true'? A further device is 'dev true', and COMMAND comes after '--'" \
+	refused 125 "open-exec: what is 'true'? A lower device or bridge is 'link true', a further device 'dev true', and COMMAND comes after '--'" \
 		open-exec vm0 type tap true
-	refused 125 "open-exec: what is 'vm1'? A further device is 'dev vm1', and COMMAND comes after '--'" \
+	refused 125 "open-exec: what is 'vm1'? A lower device or bridge is 'link vm1', a further device 'dev vm1', and COMMAND comes after '--'" \
 		open-exec vm0 type tap vm1 type tap -- true
 	refused 125 "open-exec: vm0 is named twice" \
 		open-exec vm0 type tap dev vm0 type tap -- true

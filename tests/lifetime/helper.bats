@@ -138,7 +138,7 @@ links_as_before() {
 		helper --use-vnet --fd=7 --br=br0
 	untouched 2 "helper: descriptor 0 is no socket to send a descriptor through" \
 		helper --use-vnet --fd=0 --br=br0
-	untouched 1 "helper: one device at a time: what is 'b'?" helper a b --use-vnet --fd=7 --br=br0
+	untouched 1 "helper: one device at a time: what is 'b'? A lower device or bridge is 'link b'" helper a b --use-vnet --fd=7 --br=br0
 	untouched 1 "lifetime 'persistent' is not known: one of fd, watched" \
 		helper lifetime persistent --use-vnet --fd=7 --br=br0
 	untouched_cmd 2 "cannot find nope: No such device: 'ip link' shows which devices there are" \

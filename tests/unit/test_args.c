@@ -588,11 +588,11 @@ static void test_more(void **state)
 	assert_true(all.devs[2].up);
 	check_no_failure();
 	check_usage(&spec, "a b -- true",
-		    "cmd: what is 'b'? A further device is 'dev b', and "
-		    "COMMAND comes after '--'");
+		    "cmd: what is 'b'? A lower device or bridge is 'link b', a further "
+		    "device 'dev b', and COMMAND comes after '--'");
 	check_usage(&spec, "dev a up true",
-		    "cmd: what is 'true'? A further device is 'dev true', "
-		    "and COMMAND comes after '--'");
+		    "cmd: what is 'true'? A lower device or bridge is 'link true', a "
+		    "further device 'dev true', and COMMAND comes after '--'");
 }
 
 static void test_empty_word(void **state)
