@@ -811,9 +811,11 @@ static int find_obstacle(struct dev_home *home, struct obstacle *obstacle)
 	return r < 0 ? r : 0;
 }
 
+/* A tap that is to go with its holder does so whoever made it; and ours looks like anybody's
+ * until it is marked. */
 static bool goes_with_vm(const struct dev_home *home, const struct dev *dev)
 {
-	if (!dev_has_node(dev))
+	if (dev->kind && !dev_has_node(dev))
 		return !dev->persist;
 	return dev->netnsid >= 0 || lifeline_is_mark(home, dev->group);
 }
@@ -825,7 +827,7 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	const struct holder *holder;
 	int r;
 
-	if (!dev->altname[0] && !lifeline_is_mark(home, dev->group))
+	if (!dev->altname[0] && !lifeline_is_mark(home, dev->group) && !goes_with_vm(home, dev))
 		return 0;
 	r = remove_orphan(home, &seen, dev);
 	if (r < 0 && (fail_errnum() == ENOENT || fail_errnum() == ENODEV)) {
@@ -835,10 +837,9 @@ static int move_aside(struct dev_home *home, const struct dev *dev)
 	}
 	if (r != 0)
 		return r;
-	/* A device of ours that goes with its VM, and no VM to be seen: the kernel
-	 * or a watcher is at it. */
 	if (!goes_with_vm(home, dev))
 		return 0;
+	/* No VM to be seen: the kernel or a watcher is at it. */
 	find_holder(home, &seen, dev, &holder);
 	if (holder && !holders_is_going(holder))
 		return 0;
