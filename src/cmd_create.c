@@ -27,8 +27,8 @@ static void *take_name(void *dst, const char *name)
 	struct create *create = dst;
 
 	if (create->want.name) {
-		fail_usage("create: one device at a time: what is '%s'? A lower device or bridge is "
-			   "'link %s'",
+		fail_usage("create: one device at a time: what is '%s'? A lower device or "
+			   "bridge is 'link %s'",
 			   name, name);
 		return NULL;
 	}

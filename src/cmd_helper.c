@@ -26,8 +26,8 @@ static void *take_name(void *dst, const char *name)
 	struct request *req = dst;
 
 	if (req->nic.want.name) {
-		fail_usage("helper: one device at a time: what is '%s'? A lower device or bridge is "
-			   "'link %s'",
+		fail_usage("helper: one device at a time: what is '%s'? A lower device or "
+			   "bridge is 'link %s'",
 			   name, name);
 		return NULL;
 	}

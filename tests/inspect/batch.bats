@@ -180,7 +180,7 @@ vnetctl: -:5: 'frob' is no command: try 'vnetctl help'"
 	assert_err "\
 vnetctl: b:1: create: which device? 'vnetctl create NAME ...'
 vnetctl: b:2: create: 'link' needs a value: link DEV
-vnetctl: b:3: create: one device at a time: what is 'vm1'?
+vnetctl: b:3: create: one device at a time: what is 'vm1'? A lower device or bridge is 'link vm1'
 vnetctl: b:4: list: 'unused' does not go with 'used'
 vnetctl: b:5: '-j' is no command: try 'vnetctl help'
 vnetctl: b:6: address '1:2' is no Ethernet address: write it like 52:54:00:12:34:56
@@ -276,7 +276,7 @@ long() {
 			else if (NR0 == 601) bad("create vm" n " link lower mode sideways", "mode \047sideways\047 is not known: one of private, vepa, bridge, passthru, source")
 			else if (NR0 == 777) bad("create lo type tap", "cannot create tap lo: File exists: choose another name")
 			else if (NR0 == 900) bad("destroy", "destroy: which device? \047vnetctl destroy NAME\047")
-			else if (NR0 == 1000) bad("create vm1 link lower x", "create: one device at a time: what is \047x\047?")
+			else if (NR0 == 1000) bad("create vm1 link lower x", "create: one device at a time: what is \047x\047? A lower device or bridge is \047link x\047")
 			# Two are made, then the first of them goes.
 			else if (NR0 % 4 == 0) print "destroy vm" n - 1 "a if-exists"
 			else if (NR0 % 4 == 1) print "create vm" n "a link lower"
