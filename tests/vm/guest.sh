@@ -12,6 +12,9 @@
 # shellcheck disable=SC2317 # all functions are called through check
 
 GONE_MS=3000
+# vm.every on the kernel's command line: the long form of what is done call by call.
+every=4
+! grep -qw vm.every /proc/cmdline || every=1
 holder=''
 
 source ./verbs.sh
@@ -205,6 +208,45 @@ daemon_holds() {
 	read -rt 0.5 <>/tmp/nap
 	visible vm1 || { kill -9 "$pid"; fail "vm1 is gone with its first holder"; return; }
 	kill_and_time vm1 invisible "daemonized"
+}
+
+# --- killed on the way --------------------------------------------------------
+
+clean() {
+	[[ ! -e /sys/class/net/vm1 && -z $(marks) ]]
+}
+
+# Nobody works on it any more, and what is there is an orphan.
+orphaned() {
+	! grep -qsx 'vnetctl.*' /proc/[0-9]*/comm &&
+		[[ $(vnetctl -j list orphaned) == *'"vm1"'* ]]
+}
+
+over() {
+	clean || orphaned
+}
+
+# killed_anywhere NOTE WORDS...: open-exec, killed before each $every-th of its calls in turn,
+# leaves nothing but what 'destroy orphans' takes away
+killed_anywhere() {
+	local note=$1 n=0 orphans=0 rc=0
+	shift
+
+	while :; do
+		((n += every))
+		rm -f /tmp/point
+		sweep kill "$n" --skip-startup --timeout 30 --report /tmp/point -- \
+			vnetctl open-exec vm1 "$@" args none -- true || rc=$?
+		((rc < 2)) || fail "point $n: $rc, $(cat /tmp/point)" || return
+		until_true "$GONE_MS" over || fail "left by $(cat /tmp/point): $(state)" || return
+		if ! clean; then
+			silent vnetctl destroy orphans && clean || fail "no orphan: $(state)" || return
+			((++orphans))
+		fi
+		((!rc)) || break
+	done
+	((n > 60)) || fail "no more than $n calls" || return
+	echo "# $note: killed before $((n / every - 1)) of its calls, $orphans orphans" >&"$say"
 }
 
 # --- vhost --------------------------------------------------------------------
@@ -474,6 +516,11 @@ check "bridge: list" lists vm0 tap master br0
 check "bridge: destroy" gone vm0
 check "bridge: open-exec" tap_held vm1 link br0
 check "bridge: gone after SIGKILL" kill_and_time vm1 invisible bridge
+
+check "killed anywhere: macvtap" killed_anywhere macvtap link dm0 mode bridge
+check "killed anywhere: macvtap, lifetime fd" \
+	killed_anywhere "macvtap, lifetime fd" link dm0 mode passthru lifetime fd
+check "killed anywhere: tap" killed_anywhere tap link br0
 
 # a VMM that opens /dev/vhost-net by itself
 # shellcheck disable=SC2016 # for the inner shell

@@ -9,7 +9,7 @@
 load ../lib/vm
 
 setup_file() {
-	vm_run --smp 2 --timeout 300 "$BATS_TEST_DIRNAME/guest.sh"
+	vm_run --smp 2 --timeout 300 ${LONG:+--append vm.every} "$BATS_TEST_DIRNAME/guest.sh"
 }
 
 @test "dummy: create" { reported; }
@@ -39,6 +39,9 @@ setup_file() {
 @test "bridge: destroy" { reported; }
 @test "bridge: open-exec" { reported; }
 @test "bridge: gone after SIGKILL" { reported; }
+@test "killed anywhere: macvtap" { reported; }
+@test "killed anywhere: macvtap, lifetime fd" { reported; }
+@test "killed anywhere: tap" { reported; }
 @test "vhost: opened by the command, macvtap" { reported; }
 @test "vhost: opened by the command, tap" { reported; }
 @test "vhost: macvtap backend" { reported; }
