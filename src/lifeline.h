@@ -101,12 +101,12 @@ int lifeline_held(struct dev_home *home, struct holders *seen, struct dev *dev, 
 		  const struct holder **holder);
 
 /* The failure on record says that plan could not be made or brought up. Removes
- * an orphan that stands in the way, or waits a moment (2 ms) for a device of ours
- * whose VM is gone. self is the ifindex of the device if it is made and only could
- * not be brought up, else 0. tries is how often that was done before: there is an
- * end to it. Returns true when another try is worth it; the failure is then forgotten.
- * If not, *hidden is the device in a lifeline that is in the way, for dev_explain_make()
- * and dev_explain_up(). */
+ * an orphan that stands in the way, or waits a moment (2 ms) for a device of ours, or a
+ * tap of anybody's, that goes with its VM and whose VM is gone. self is the ifindex of the
+ * device if it is made and only could not be brought up, else 0. tries is how often that
+ * was done before: there is an end to it. Returns true when another try is worth it; the
+ * failure is then forgotten. If not, *hidden is the device in a lifeline that is in the
+ * way, for dev_explain_make() and dev_explain_up(). */
 bool lifeline_clear_way(struct dev_home *home, const struct dev_plan *plan, int self,
 			unsigned tries, struct dev *hidden);
 
