@@ -165,8 +165,18 @@ lower_is() {
 	run_vn open-exec vm1 link lower address 52:54:00:00:00:01 -- true
 	assert_status 125
 	assert_err "vnetctl: cannot bring up vm1: Address already in use: 52:54:00:00:00:01 is already used by vm0 on lower"
+	# A tap that goes with its holder, who lives, and that does not look like ours.
+	spawn_bg holder vn open-exec t0 link br0 args none -- "$VMM" hold '{fd}'
+	wait_text "$BATS_TEST_TMPDIR/holder.out" 'holding t0' 10
+	ip -n "$NS" link property del dev t0 \
+		altname "$(ip -n "$NS" -j link show t0 | jq -r '.[0].altnames[0]')"
+	run_vn open-exec t0 link br0 -- true
+	assert_status 125
+	assert_err "vnetctl: cannot create tap t0: File exists: choose another name, or 'vnetctl destroy t0'"
 	vt_now now
-	((now - begin < 1000))
+	# Hundredths: the shortest wait is two seconds.
+	((now - begin < 200)) || fail "$((now - begin))"
+	assert_there "$NS" t0
 	assert_there "$NS" vm0
 	assert_gone "$NS" vm1
 }

@@ -226,11 +226,11 @@ over() {
 	clean || orphaned
 }
 
-# killed_anywhere NOTE WORDS...: open-exec, killed before each $every-th of its calls in turn,
-# leaves nothing but what 'destroy orphans' takes away
+# killed_anywhere NOTE WHAT WORDS...: open-exec, killed before each $every-th of its calls in
+# turn, leaves nothing; or, if WHAT is orphans, nothing but what 'destroy orphans' takes away
 killed_anywhere() {
-	local note=$1 n=0 orphans=0 rc=0
-	shift
+	local note=$1 what=$2 n=0 orphans=0 rc=0
+	shift 2
 
 	while :; do
 		((n += every))
@@ -240,6 +240,7 @@ killed_anywhere() {
 		((rc < 2)) || fail "point $n: $rc, $(cat /tmp/point)" || return
 		until_true "$GONE_MS" over || fail "left by $(cat /tmp/point): $(state)" || return
 		if ! clean; then
+			[[ $what == orphans ]] || fail "an orphan of $(cat /tmp/point)" || return
 			silent vnetctl destroy orphans && clean || fail "no orphan: $(state)" || return
 			((++orphans))
 		fi
@@ -517,10 +518,10 @@ check "bridge: destroy" gone vm0
 check "bridge: open-exec" tap_held vm1 link br0
 check "bridge: gone after SIGKILL" kill_and_time vm1 invisible bridge
 
-check "killed anywhere: macvtap" killed_anywhere macvtap link dm0 mode bridge
+check "killed anywhere: macvtap" killed_anywhere macvtap orphans link dm0 mode bridge
 check "killed anywhere: macvtap, lifetime fd" \
-	killed_anywhere "macvtap, lifetime fd" link dm0 mode passthru lifetime fd
-check "killed anywhere: tap" killed_anywhere tap link br0
+	killed_anywhere "macvtap, lifetime fd" nothing link dm0 mode passthru lifetime fd
+check "killed anywhere: tap" killed_anywhere tap nothing link br0
 
 # a VMM that opens /dev/vhost-net by itself
 # shellcheck disable=SC2016 # for the inner shell
