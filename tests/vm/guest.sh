@@ -241,7 +241,9 @@ killed_anywhere() {
 		until_true "$GONE_MS" over || fail "left by $(cat /tmp/point): $(state)" || return
 		if ! clean; then
 			[[ $what == orphans ]] || fail "an orphan of $(cat /tmp/point)" || return
-			silent vnetctl destroy orphans && clean || fail "no orphan: $(state)" || return
+			silent vnetctl destroy orphans || return
+			# The name is free at once, /sys forgets it a moment later.
+			until_true "$GONE_MS" clean || fail "no orphan: $(state)" || return
 			((++orphans))
 		fi
 		((!rc)) || break
