@@ -61,11 +61,6 @@ static int get(struct batch *b)
 	return (unsigned char)b->in[b->at++];
 }
 
-bool batch_is_ready(const struct batch *b)
-{
-	return memchr(b->in + b->at, '\n', b->end - b->at);
-}
-
 static int end_word(struct batch *b, struct state *s)
 {
 	if (!s->inside)
@@ -214,31 +209,4 @@ unsigned batch_lines(struct batch *b)
 		at += got;
 	}
 	return n;
-}
-
-int batch_keep(const struct batch *b, int argc, struct batch_line *line)
-{
-	const char *last = b->argv[argc - 1];
-	size_t size = (size_t)(last - b->text) + strlen(last) + 1;
-	size_t words = ((size_t)argc + 1) * sizeof(char *), place = strlen(b->place) + 1;
-	char *text;
-
-	line->argv = malloc(words + size + place);
-	if (!line->argv)
-		return fail_errno(ENOMEM, NULL, "cannot read %s", b->name);
-	text = (char *)line->argv + words;
-	memcpy(text, b->text, size);
-	line->place = memcpy(text + size, b->place, place);
-	line->argc = argc;
-	line->line = b->line;
-	for (int i = 0; i < argc; i++)
-		line->argv[i] = text + (b->argv[i] - b->text);
-	line->argv[argc] = NULL;
-	return 0;
-}
-
-void batch_line_free(struct batch_line *line)
-{
-	free(line->argv);
-	*line = (struct batch_line){ .argc = 0 };
 }

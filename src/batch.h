@@ -20,29 +20,11 @@ struct batch {
 	char in[16 * 1024];
 };
 
-/* A command that was read, to be kept. */
-struct batch_line {
-	char *place;
-	char **argv; /* ends in NULL */
-	int argc;
-	unsigned line;
-};
-
 /* Reads the next command that is not empty. *argv gets its words, ending in
  * NULL, which live until the next call. Returns their number, 0 at the end of the file,
  * or a recorded failure: a usage failure for a line that is no command (reading can go
  * on), otherwise the file cannot be read. */
 int batch_next(struct batch *b, char ***argv);
-
-/* True when the next line has been read: reading it cannot wait for whoever writes. */
-bool batch_is_ready(const struct batch *b);
-
-/* Copies the command that batch_next() returned last, of argc words. batch_line_free()
- * frees the copy. Returns 0 or a recorded failure. */
-int batch_keep(const struct batch *b, int argc, struct batch_line *line);
-
-/* Frees what batch_keep() made. */
-void batch_line_free(struct batch_line *line);
 
 /* The number of lines in the file, 0 if it cannot be read twice. For progress. */
 unsigned batch_lines(struct batch *b);

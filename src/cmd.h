@@ -5,7 +5,6 @@
 #define VNETCTL_CMD_H
 
 #include "args.h"
-#include "batch.h"
 #include "dev.h"
 #include "out.h"
 #include "priv.h"
@@ -36,15 +35,9 @@ struct cmd {
 	int (*before)(int argc, char **argv);
 	/* 0, or FAIL_* (recorded). argv is what follows the command's name. */
 	int (*run)(struct ctx *ctx, int argc, char **argv);
-	/* Does as many of these lines of a batch, from the first on, as can be done in one, as
-	 * run() would do them one by one: no difference can be seen but in time. Returns how
-	 * many; for the others nothing is done, or it is undone, and nothing is told. A failure
-	 * that is on record afterwards is the last one's of those that were done, and all before
-	 * it are told. NULL: this command has no such way. */
-	size_t (*run_many)(struct ctx *ctx, const struct batch_line *lines, size_t n);
 	int own_status; /* exit status of every failure, when not 1 and 2 */
 };
 
-extern const struct cmd cmd_create, cmd_mode, cmd_open_exec, cmd_helper, cmd_destroy, cmd_list;
+extern const struct cmd cmd_create, cmd_mode, cmd_open_exec, cmd_exec, cmd_helper, cmd_destroy, cmd_list;
 
 #endif

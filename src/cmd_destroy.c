@@ -2,24 +2,19 @@
 /* destroy: remove devices, and nothing but macvtaps and taps. The kernel would
  * cut a guest off without a word, so a device in use needs "force".
  *
- * Deleting one device costs the kernel some 20 ms, deleting a group of a
- * thousand not much more: so many devices first move into the group of a fresh
- * lifeline, where nobody else can be, and go at once. If we are killed in between they
- * are orphans. Lines of a batch that stand together and only name devices do so, too; the
- * first that is to be refused ends the lot and is judged alone. */
+ * All devices are claimed, then judged, then removed, with the claims in hand. Deleting one device
+ * costs the kernel some 20 ms, deleting a group of a thousand not much more: so many devices first
+ * move into the group of a fresh lifeline, where nobody else can be, and go at once. If we are
+ * killed in between they are orphans. */
 #include <errno.h>
 
+#include "claim.h"
 #include "cmd.h"
 #include "fail.h"
+#include "held.h"
 #include "lifeline.h"
+#include "orphan.h"
 #include "policy.h"
-
-/* Of a batch: what one line has added to devs. */
-struct part {
-	size_t end; /* of it in devs */
-	const char *place;
-	bool if_exists;
-};
 
 struct destroy {
 	const char **names;
@@ -32,13 +27,13 @@ struct destroy {
 	bool if_exists;
 
 	struct dev_home *home;
+	struct claim claim;
+	struct deadline deadline; /* for all claims */
 	struct holders seen;
-	unsigned patience; /* for all of them */
+	struct held_wait wait; /* for all holders */
 	int link_index;
 	struct dev *devs; /* to be removed */
 	size_t n;
-	struct part parts[DEV_AT_ONCE]; /* of devs, in a batch */
-	size_t n_parts;
 };
 
 static void *take_name(void *dst, const char *name)
@@ -67,25 +62,6 @@ static const struct args_word words[] = {
 	  .help = "a device that is not there is no failure" },
 };
 /* clang-format on */
-
-static int refuse_held(struct destroy *d, struct dev *dev)
-{
-	const struct holder *holder;
-	int held = lifeline_held(d->home, &d->seen, dev, &d->patience, &holder);
-
-	if (held < 0 && (fail_errnum() == ENOENT || fail_errnum() == ENODEV)) {
-		/* It has gone meanwhile, which the removal will tell, if that matters. */
-		fail_clear();
-		return 0;
-	}
-	if (held < 0)
-		return fail_hint("'force' removes %s without looking who holds it", dev->name);
-	if (held == 0)
-		return 0;
-	fail_errno(EBUSY, NULL, "cannot remove %s", dev->name);
-	lifeline_explain_held(holder);
-	return fail_hint("'force' removes it all the same, and its guest loses the network");
-}
 
 static bool is_among(const struct dev *devs, size_t n, const struct dev *dev)
 {
@@ -130,7 +106,7 @@ static int add_if_ours(const struct dev *dev, void *arg)
 static int add_if_orphan(const struct dev *dev, void *arg)
 {
 	struct destroy *d = arg;
-	int r = lifeline_is_orphan(d->home, NULL, &d->seen, dev);
+	int r = orphan_is(d->home, NULL, NULL, dev);
 
 	return r > 0 ? add(d, dev) : r;
 }
@@ -157,24 +133,74 @@ static int add_all(struct destroy *d)
 	return fail_code();
 }
 
-static int check(struct destroy *d, struct dev *dev)
+/* What has gone since it was found is done. */
+static bool has_gone(void)
+{
+	if (fail_errnum() != ENODEV && fail_errnum() != ENOENT && !nl_nsid_gone(fail_errnum()))
+		return false;
+	fail_clear();
+	return true;
+}
+
+/* Returns 1 when the device is claimed, 0 when it has gone, or a recorded failure. */
+static int claim(struct destroy *d, struct dev *dev)
 {
 	if (policy_use(d->home, "destroy", dev, dev->mode) < 0)
 		return fail_code();
-	return d->force || d->orphans ? 0 : refuse_held(d, dev);
+	if (claim_take(&d->claim, d->home, dev, "remove", &d->deadline) == 0)
+		return 1;
+	if (has_gone())
+		return 0;
+	/* A stopped vnetctl keeps nobody from removing what he removes by force. */
+	if (fail_errnum() != EBUSY || !d->force)
+		return fail_errnum() == EBUSY ? fail_hint("'force' does not wait for it") :
+						fail_code();
+	fail_clear();
+	return 1;
 }
 
-/* Takes out of the list what is not the caller's to remove or in use, and tells it. */
-static void drop_refused(struct destroy *d)
+/* Returns 1 when the device may be removed, 0 when it has gone or is none to be removed, or a
+ * recorded failure. */
+static int judge(struct destroy *d, struct dev *dev)
+{
+	struct held held;
+
+	if (d->orphans) {
+		int r = orphan_is(d->home, NULL, &d->seen, dev);
+
+		return r < 0 && has_gone() ? 0 : r;
+	}
+	if (d->force)
+		return 1;
+	if (held_settle(d->home, &d->seen, dev, &d->wait, &held) < 0)
+		return has_gone() ? 0 :
+				    fail_hint("'force' removes %s without looking who holds it",
+					      dev->name);
+	if (held.state == HELD_NO)
+		return 1;
+	fail_errno(EBUSY, NULL, "cannot remove %s", dev->name);
+	held_explain(held.holder);
+	return fail_hint("'force' removes it all the same, and its guest loses the network");
+}
+
+/* Takes out of the list what a step does not let pass, and tells its failures. */
+static void keep(struct destroy *d, int (*step)(struct destroy *d, struct dev *dev))
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < d->n; i++) {
-		if (check(d, &d->devs[i]) == 0)
+		if (step(d, &d->devs[i]) > 0)
 			d->devs[kept++] = d->devs[i];
 		fail_note();
 	}
 	d->n = kept;
+}
+
+static void remove_one(struct destroy *d, const struct dev *dev)
+{
+	if (dev_delete(&d->home->nl, dev) < 0)
+		has_gone();
+	fail_note();
 }
 
 /* Those inside lifelines go one by one: a group is of one namespace. */
@@ -186,39 +212,43 @@ static void remove_inside(struct destroy *d)
 		if (d->devs[i].netnsid < 0)
 			d->devs[kept++] = d->devs[i];
 		else
-			dev_delete(&d->home->nl, &d->devs[i]);
-		/* Its namespace may have died with its VM meanwhile. */
-		if (d->if_exists && nl_nsid_gone(fail_errnum()))
-			fail_clear();
-		fail_note();
+			remove_one(d, &d->devs[i]);
 	}
 	d->n = kept;
 }
 
 static void tell_failed(const struct dev *dev, int err, void *arg)
 {
-	struct destroy *d = arg;
-	const struct part *part = d->parts;
-
-	while (part < d->parts + d->n_parts && (size_t)(dev - d->devs) >= part->end)
-		part++;
-	if (err == ENODEV && (d->n_parts ? part->if_exists : d->if_exists))
+	(void)arg;
+	if (err == ENODEV)
 		return;
 	fail_note();
-	if (d->n_parts)
-		fail_place(part->place);
 	fail_errno(err, NULL, "cannot remove %s", dev->name);
+}
+
+/* Without a lifeline (CAP_SYS_ADMIN, user.max_net_namespaces) they go one by one. */
+static bool remove_group(struct destroy *d)
+{
+	struct lifeline ll = LIFELINE_INIT;
+
+	if (d->n < 2)
+		return false;
+	if (lifeline_new(d->home, NULL, &ll) < 0) {
+		fail_clear();
+		return false;
+	}
+	dev_delete_many(&d->home->nl, d->devs, d->n, ll.mark, tell_failed, d);
+	lifeline_close(&ll);
+	return true;
 }
 
 static void remove_listed(struct destroy *d)
 {
 	remove_inside(d);
-	if (d->n == 1)
-		dev_delete_quick(&d->home->nl, d->devs);
-	else if (d->n > 1)
-		lifeline_delete(d->home, d->devs, d->n, tell_failed, d);
-	if (d->if_exists && fail_errnum() == ENODEV)
-		fail_clear();
+	if (remove_group(d))
+		return;
+	for (size_t i = 0; i < d->n; i++)
+		remove_one(d, &d->devs[i]);
 }
 
 static int collect(struct destroy *d)
@@ -232,11 +262,8 @@ static int collect(struct destroy *d)
 			"destroy: names do not go with 'type', 'link', 'orphans' or 'all'");
 	if (!d->n_names && !by_kind && !d->orphans)
 		return fail_usage("destroy: which device? 'vnetctl destroy NAME'");
-	/* One that was not named and goes by itself is not missed. */
-	if (!d->n_names)
-		d->if_exists = true;
 	if (d->orphans)
-		return lifeline_each_marked(d->home, add_if_orphan, d);
+		return orphan_each_marked(d->home, add_if_orphan, d);
 	if (by_kind)
 		return add_all(d);
 	for (size_t i = 0; i < d->n_names; i++) {
@@ -261,79 +288,22 @@ static int run(struct ctx *ctx, int argc, char **argv)
 {
 	struct destroy d = {
 		.home = &ctx->home,
+		.claim = CLAIM_INIT,
+		.deadline = deadline_in(DEADLINE_MS),
 		.seen = HOLDERS_INIT,
-		.patience = LIFELINE_PATIENCE,
 	};
 
 	if (parse(&d, argc, argv) >= 0 && collect(&d) == 0) {
-		drop_refused(&d);
+		keep(&d, claim);
+		d.wait = held_wait_begin();
+		keep(&d, judge);
 		remove_listed(&d);
 	}
+	claim_drop(&d.claim);
 	holders_free(&d.seen);
 	free(d.names);
 	free(d.devs);
 	return fail_code();
-}
-
-/* Adds what the line names. Returns false when that is to be refused, or is not simple. */
-static bool add_names(struct destroy *d, const struct destroy *line)
-{
-	size_t before = d->n;
-	struct dev dev;
-
-	if (!line->n_names || line->type || line->link || line->all || line->orphans)
-		return false;
-	for (size_t i = 0; i < line->n_names; i++) {
-		if (lifeline_lookup(d->home, line->names[i], &dev) < 0) {
-			if (!line->if_exists || fail_errnum() != ENODEV)
-				return false;
-			fail_clear();
-			continue;
-		}
-		/* By the time of this line it would be gone, or it is no member of groups. */
-		if (is_among(d->devs, before, &dev) || dev.netnsid >= 0)
-			return false;
-		if (!is_among(d->devs, d->n, &dev) &&
-		    ((!line->force && refuse_held(d, &dev) < 0) || add(d, &dev) < 0))
-			return false;
-	}
-	return true;
-}
-
-static bool add_line(struct destroy *d, const struct batch_line *line)
-{
-	struct destroy one = { .n = 0 };
-	size_t before = d->n;
-	bool added = parse(&one, line->argc - 1, line->argv + 1) >= 0 && add_names(d, &one);
-
-	if (added)
-		d->parts[d->n_parts++] = (struct part){ d->n, line->place, one.if_exists };
-	else
-		d->n = before;
-	free(one.names);
-	return added;
-}
-
-static size_t run_many(struct ctx *ctx, const struct batch_line *lines, size_t n)
-{
-	struct destroy d = { .home = &ctx->home, .seen = HOLDERS_INIT };
-	size_t done = 0;
-	int r = 0;
-
-	while (done < n && add_line(&d, &lines[done]))
-		done++;
-	fail_clear();
-	if (d.n == 1)
-		r = dev_delete_quick(&d.home->nl, d.devs);
-	else if (d.n > 1)
-		r = lifeline_delete(d.home, d.devs, d.n, tell_failed, &d);
-	if (r < 0) {
-		fail_clear();
-		done = 0;
-	}
-	holders_free(&d.seen);
-	free(d.devs);
-	return done;
 }
 
 const struct cmd cmd_destroy = {
@@ -351,5 +321,4 @@ const struct cmd cmd_destroy = {
 	/* Who holds it. */
 	.own_power = POWER_LOOK,
 	.run = run,
-	.run_many = run_many,
 };

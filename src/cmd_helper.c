@@ -10,6 +10,7 @@
 #include "lifeline.h"
 #include "nic.h"
 #include "plan.h"
+#include "watcher.h"
 
 struct request {
 	struct nic nic;
@@ -108,7 +109,7 @@ static int judge(struct request *req)
 static int parse(struct request *req, int argc, char **argv)
 {
 	*req = (struct request){ .socket = -1 };
-	nic_init(&req->nic, "helper");
+	nic_init(&req->nic, "helper", LIFE_WATCHED);
 	req->argv = calloc((size_t)argc + 1, sizeof(*req->argv));
 	if (!req->argv)
 		return fail_errno(ENOMEM, NULL, "cannot read the command line");
@@ -133,12 +134,15 @@ static int check_socket(int argc, char **argv)
 	return fail_code();
 }
 
+/* QEMU is our parent, and holds the device when we have ended. */
 static int start_watcher(const struct nic *nic, const struct lifeline *ll, struct ctx *ctx,
 			 int *arm)
 {
-	const struct lifeline_ward ward = { &nic->dev, nic->id, true };
+	const struct ward ward = { &nic->dev, nic->id, true };
 
-	return ll->nsfd < 0 ? 0 : lifeline_watch(ll, &ctx->home, &ward, 1, ctx->argv, arm);
+	if (ll->nsfd < 0)
+		return 0;
+	return watcher_start(ll, &ctx->home, &ward, 1, getppid(), ctx->argv, arm);
 }
 
 static int send_descriptor(int socket, int fd)
@@ -168,10 +172,11 @@ static int serve(struct request *req, struct ctx *ctx)
 {
 	struct lifeline ll = LIFELINE_INIT;
 	struct nic *nic = &req->nic;
-	auto_close int arm = -1;
+	auto_close int arm = -1, lock = -1;
 
-	if (nic_take(nic, 0, &ctx->home, &ll) == 0 && start_watcher(nic, &ll, ctx, &arm) == 0 &&
-	    nic_settle(nic, &ll, arm) == 0 && lifeline_await(arm) == 0) {
+	if (nic_plan(nic, 0, &ctx->home) == 0 && nic_permit(nic, 0, &lock) == 0 &&
+	    nic_take(nic, &ll) == 0 && start_watcher(nic, &ll, ctx, &arm) == 0 &&
+	    nic_settle(nic, &ll, arm) == 0 && watcher_await(arm) == 0) {
 		nic_warn(nic);
 		if (dev_has_node(&nic->dev) && !nic->want.address.set)
 			warn("%s: only frames for its own address arrive, which QEMU is not told: "

@@ -9,7 +9,9 @@
 
 #include "cmd.h"
 #include "fail.h"
+#include "held.h"
 #include "lifeline.h"
+#include "orphan.h"
 
 /* In linux/if.h, which cannot stand beside net/if.h. */
 #define FLAG_LOWER_UP (1U << 16)
@@ -251,7 +253,7 @@ static void find_way(struct list *list, const struct dev *dev, struct way *way)
 {
 	*way = (struct way){ .known = false };
 	fail_hold();
-	way->known = lifeline_key(&list->home, &list->seen, dev, &way->key, way->netns) == 0;
+	way->known = held_key(&list->home, &list->seen, dev, &way->key, way->netns) == 0;
 	fail_release();
 }
 
@@ -514,7 +516,7 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 
 	if (!wanted(list, dev) || (list->again && is_in(list->shown, list->n_shown, dev)))
 		return 0;
-	orphaned = lifeline_is_orphan(&list->home, &list->marks,
+	orphaned = orphan_is(&list->home, &list->marks,
 				      list->users || list->orphaned ? &list->seen : NULL, dev);
 	if (orphaned < 0) {
 		/* Its lifeline is dead; who else might hold it we may not see. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* mode: print or switch whom a live device may talk to. */
+#include "claim.h"
 #include "cmd.h"
 #include "fail.h"
 #include "lifeline.h"
@@ -56,13 +57,16 @@ static int set(struct dev_home *home, const struct dev *dev, enum dev_mode mode)
 	if (nsfd < 0 || netns_enter(nsfd) < 0)
 		return fail_code();
 	r = nl_open(&inside);
-	if (netns_enter(home->nsfd) < 0 || r < 0)
-		return fail_code();
+	netns_return(home->nsfd);
+	if (r < 0)
+		return r;
 	return dev_set_mode(&inside, dev, mode);
 }
 
 static int run(struct ctx *ctx, int argc, char **argv)
 {
+	struct deadline deadline = deadline_in(DEADLINE_MS);
+	auto_claim struct claim claim = CLAIM_INIT;
 	struct mode mode = { 0 };
 	const char *flaw;
 	struct dev dev;
@@ -84,6 +88,8 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	if (flaw)
 		return fail_refuse("cannot set mode %s of %s: %s", dev_mode_word(mode.mode),
 				   dev.name, flaw);
+	if (claim_take(&claim, &ctx->home, &dev, "set the mode of", &deadline) < 0)
+		return fail_code();
 	return set(&ctx->home, &dev, mode.mode);
 }
 

@@ -10,13 +10,13 @@
 #include "cmd.h"
 #include "expand.h"
 #include "fail.h"
-#include "lifeline.h"
 #include "netns.h"
 #include "nic.h"
 #include "plan.h"
 #include "policy.h"
 #include "priv.h"
 #include "watch.h"
+#include "watcher.h"
 
 struct request {
 	struct nic *nics; /* room for as many as there are words */
@@ -43,7 +43,7 @@ static void *take_name(void *dst, const char *name)
 	struct request *req = dst;
 
 	if (req->nics[req->n - 1].want.name)
-		nic_init(&req->nics[req->n++], "open-exec");
+		nic_init(&req->nics[req->n++], "open-exec", LIFE_FD);
 	req->nics[req->n - 1].want.name = name;
 	return &req->nics[req->n - 1];
 }
@@ -133,7 +133,7 @@ static int parse(int argc, char **argv, struct request *req)
 	req->nics = calloc((size_t)argc + 1, sizeof(*req->nics));
 	if (!req->nics)
 		return fail_errno(ENOMEM, NULL, "cannot read the command line");
-	nic_init(&req->nics[0], "open-exec");
+	nic_init(&req->nics[0], "open-exec", LIFE_FD);
 	req->n = 1;
 	used = args_parse(&cmd_open_exec.spec, "open-exec", argc, argv, req, &req->nics[0]);
 	if (used < 0)
@@ -210,34 +210,33 @@ static enum nic_vhost vhost_wanted(const struct job *job)
 	return args_form(job) == EXPAND_NETDEV ? VHOST_TRY : VHOST_OFF;
 }
 
-/* By another of its names the same device could be named twice. */
-static int check_twin(const struct job *job, size_t i)
-{
-	const struct nic *nics = job->req.nics;
-
-	for (size_t k = 0; k < i; k++) {
-		if (!nics[i].made && !nics[k].made && nics[i].dev.ifindex == nics[k].dev.ifindex)
-			return fail_usage("open-exec: %s and %s are the same device",
-					  nics[k].want.name, nics[i].want.name);
-	}
-	return 0;
-}
-
+/* No word is judged, and no rule asked, after the first device is made or opened. */
 static int take_all(struct job *job)
 {
-	for (size_t i = 0; i < job->req.n; i++) {
-		struct nic *nic = &job->req.nics[i];
+	struct nic *nics = job->req.nics;
+	auto_close int lock = -1;
+	size_t n = job->req.n;
 
-		if (nic_take(job->req.nics, i, &job->ctx->home, &job->ll) < 0 ||
-		    check_twin(job, i) < 0 || nic_open_vhost(nic, vhost_wanted(job)) < 0)
+	for (size_t i = 0; i < n; i++) {
+		if (nic_plan(nics, i, &job->ctx->home) < 0)
+			return fail_code();
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (nic_permit(nics, i, &lock) < 0)
+			return fail_code();
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (nic_take(&nics[i], &job->ll) < 0 ||
+		    nic_open_vhost(&nics[i], vhost_wanted(job)) < 0)
 			return fail_code();
 	}
 	return 0;
 }
 
+/* The pid is COMMAND's. */
 static int start_watcher(struct job *job)
 {
-	struct lifeline_ward *wards;
+	struct ward *wards;
 	size_t n = 0;
 	int r;
 
@@ -250,9 +249,9 @@ static int start_watcher(struct job *job)
 		const struct nic *nic = &job->req.nics[i];
 
 		if (nic->lifetime == LIFE_WATCHED)
-			wards[n++] = (struct lifeline_ward){ &nic->dev, nic->id, nic->made };
+			wards[n++] = (struct ward){ &nic->dev, nic->id, nic->made };
 	}
-	r = lifeline_watch(&job->ll, &job->ctx->home, wards, n, job->ctx->argv, &job->arm);
+	r = watcher_start(&job->ll, &job->ctx->home, wards, n, getpid(), job->ctx->argv, &job->arm);
 	free(wards);
 	return r;
 }
@@ -377,7 +376,7 @@ static int run(struct ctx *ctx, int argc, char **argv)
 			command = prepare_command(&job);
 			r = command ? settle_all(&job) : FAIL_SYS;
 			if (r == 0)
-				r = lifeline_await(job.arm);
+				r = watcher_await(job.arm);
 			if (r == 0)
 				r = become(&job, command);
 			expand_free(command);
@@ -402,10 +401,9 @@ const struct cmd cmd_open_exec = {
 	/* Links, the tap's ioctls, sysctls and locks; lifelines and a sysfs of our own; the node
 	 * where /dev has not the right one. */
 	.power = POWER(CAP_NET_ADMIN) | POWER(CAP_SYS_ADMIN) | POWER(CAP_MKNOD),
-	/* Who holds it; a device, or COMMAND, that is closed to root alone; run-as, and what
-	 * COMMAND and the watcher shall never have again. */
-	.own_power = POWER_LOOK | POWER(CAP_DAC_OVERRIDE) | POWER(CAP_SETUID) |
-		     POWER(CAP_SETGID) | POWER(CAP_SETPCAP),
+	/* All that the exec gives back to root anyway: from a process that has less, the kernel
+	 * takes PDEATHSIG and core dumps (begin_new_exec() of fs/exec.c). */
+	.own_power = POWER_ALL,
 	.alone = "it becomes COMMAND",
 	.before = reserve,
 	.run = run,

@@ -64,12 +64,17 @@ void dev_home_close(struct dev_home *home)
 	*home = (struct dev_home)DEV_HOME_INIT;
 }
 
-int dev_node_id(struct dev_home *home, const struct dev *dev)
+static int need_sysfs(struct dev_home *home)
 {
 	if (home->sysfs < 0)
 		home->sysfs = tapfd_sysfs();
-	if (home->sysfs < 0)
-		return home->sysfs;
+	return home->sysfs;
+}
+
+int dev_node_id(struct dev_home *home, const struct dev *dev)
+{
+	if (need_sysfs(home) < 0)
+		return fail_code();
 	return tapfd_node_id(home->sysfs, dev->name, dev->ifindex);
 }
 
@@ -125,6 +130,11 @@ enum dev_mode dev_default_mode(const struct dev_kind *kind, bool on_bridge)
 bool dev_has_node(const struct dev *dev)
 {
 	return dev->kind && dev->kind->has_node;
+}
+
+bool dev_kind_has_node(const struct dev_kind *kind)
+{
+	return kind->has_node;
 }
 
 void dev_mac_text(const uint8_t mac[6], char text[18])
@@ -496,7 +506,8 @@ void dev_alias(const struct dev *dev, char text[256])
 		copy_text(dev->ifalias, text, 256);
 }
 
-/* From 2^20 to 2^24: clear of the kernel's own small numbers. */
+/* From 2^20 to 2^24: clear of the kernel's own small numbers, and of 24 bits, which is what a
+ * lifeline's id has room for. */
 int dev_random_index(int *ifindex)
 {
 	uint32_t r;
@@ -507,7 +518,7 @@ int dev_random_index(int *ifindex)
 	return 0;
 }
 
-void dev_put_dress(struct nl *nl, int ifindex, const char *altname)
+void dev_put_dress(struct nl *nl, int ifindex, const char *altname, bool quiet)
 {
 	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, ifindex);
 	struct nlattr *nest = mnl_attr_nest_start(nlh, IFLA_PROP_LIST), *inet6;
@@ -516,6 +527,8 @@ void dev_put_dress(struct nl *nl, int ifindex, const char *altname)
 	mnl_attr_nest_end(nlh, nest);
 	nl_quiet(nl);
 	nl_next(nl);
+	if (!quiet)
+		return;
 
 	/* In a message of its own: refused where the device can have no IPv6. */
 	nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
@@ -544,27 +557,40 @@ int dev_finish(struct nl *nl, int ifindex, struct dev *dev, const char *what)
 	return nl_talk(nl, store, &get, "%s", what);
 }
 
-int dev_hush(const struct dev *dev)
+static int open_switch(const char *path, int mode)
 {
 	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", dev->name);
-	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return open(path, mode | O_CLOEXEC);
+}
 
-	if (fd < 0 && errno == ENOENT)
+/* In the namespace that we are in. What is so already is not written: in a container /proc/sys can
+ * be read-only, and the default be 1. No IPv6 in this kernel is no failure. */
+static int disable_ipv6(const char *name)
+{
+	char path[64], now = '0';
+
+	/* These are the switches of all devices. A device can be called so, by renaming. */
+	if (streq(name, "all") || streq(name, "default"))
+		return fail_refuse("cannot keep the host's IPv6 off a device called %s", name);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	auto_close int look = open_switch(path, O_RDONLY);
+
+	if (look < 0 && errno == ENOENT)
 		return 0;
-	if (fd < 0 || write(fd, "1", 1) != 1) {
-		int err = errno;
+	if (look >= 0 && read(look, &now, 1) == 1 && now == '1')
+		return 0;
+	auto_close int fd = open_switch(path, O_WRONLY);
 
-		fail_errno(err, NULL, "cannot keep the host's IPv6 off %s (%s)", dev->name, path);
-		if (err == EROFS)
-			fail_hint("/proc/sys is read-only here: in a container, mount it "
-				  "writable (podman: --security-opt unmask=/proc/sys, docker: "
-				  "--security-opt systempaths=unconfined)");
-		return fail_code();
-	}
-	return 0;
+	if (fd >= 0 && write(fd, "1", 1) == 1)
+		return 0;
+	fail_sys("cannot keep the host's IPv6 off %s (%s)", name, path);
+	if (fail_errnum() == EROFS)
+		fail_hint("/proc/sys is read-only here: start the container with --sysctl "
+			  "net.ipv6.conf.default.disable_ipv6=1, or with /proc/sys writable "
+			  "(podman: --security-opt unmask=/proc/sys, docker: --security-opt "
+			  "systempaths=unconfined)");
+	return fail_code();
 }
 
 /* Persistence is what a tap gets last: until then it dies with us. */
@@ -576,7 +602,8 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 	if (new_mark(plan, altname) < 0 ||
 	    plan->kind->make(nl, inner, plan, altname, dev, fd) < 0)
 		return fail_code();
-	if (dev_hush(dev) == 0 &&
+	/* A tap alone is the host's own end of a cable. */
+	if ((!plan->link || disable_ipv6(dev->name) == 0) &&
 	    (*fd < 0 || !plan->persist || tapfd_set_persist(*fd, true) == 0))
 		return 0;
 	if (*fd >= 0)
@@ -586,11 +613,6 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 	return fail_code();
 }
 
-bool dev_is_queued(const struct dev_plan *plan)
-{
-	return plan->kind->queue;
-}
-
 static void put_up(struct nl *nl, int ifindex, bool up)
 {
 	struct ifinfomsg *ifm =
@@ -598,140 +620,6 @@ static void put_up(struct nl *nl, int ifindex, bool up)
 
 	ifm->ifi_flags = up ? IFF_UP : 0;
 	ifm->ifi_change = IFF_UP;
-}
-
-/* A send full of creations, as its answers come. */
-struct births {
-	struct dev_birth *list;
-	size_t n;
-	uint32_t first[DEV_AT_ONCE]; /* message of each */
-	char altname[DEV_AT_ONCE][DEV_ALTNAME];
-};
-
-static int take_birth(const struct nlmsghdr *nlh, void *arg)
-{
-	const struct ifinfomsg *ifm = mnl_nlmsg_get_payload(nlh);
-	struct births *births = arg;
-
-	for (size_t i = 0; i < births->n; i++) {
-		struct dev_birth *birth = &births->list[i];
-		struct get get = { &birth->dev, -1 };
-
-		if (birth->ifindex == ifm->ifi_index && !birth->err)
-			return store(nlh, &get);
-	}
-	return 0;
-}
-
-/* The first failure of each counts: the others follow from it. */
-static void take_failure(uint32_t message, int err, const char *words, void *arg)
-{
-	struct births *births = arg;
-	size_t i = births->n - 1;
-
-	(void)words;
-	while (i > 0 && births->first[i] > message)
-		i--;
-	if (!births->list[i].err)
-		births->list[i].half = message > births->first[i];
-	if (!births->list[i].err)
-		births->list[i].err = err;
-}
-
-/* What is made as it was planned need not be asked for. */
-static void foretell(struct dev_birth *birth)
-{
-	birth->dev = (struct dev){ .ifindex = birth->ifindex, .netnsid = -1 };
-	snprintf(birth->dev.name, sizeof(birth->dev.name), "%s", birth->plan->name);
-}
-
-static int plan_births(struct births *births)
-{
-	int first = 0;
-
-	/* In a row: the kernel keeps and walks neighbours at less cost. */
-	if (dev_random_index(&first) < 0)
-		return fail_code();
-	for (size_t i = 0; i < births->n; i++) {
-		struct dev_birth *birth = &births->list[i];
-
-		birth->ifindex = first + (int)i;
-		foretell(birth);
-		if (new_mark(birth->plan, births->altname[i]) < 0)
-			return fail_code();
-	}
-	return 0;
-}
-
-int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n)
-{
-	struct births births = { .list = list, .n = n };
-	int r;
-
-	if (plan_births(&births) < 0)
-		return fail_code();
-	for (size_t i = 0; i < n; i++) {
-		/* The kernel chooses a number; and the last answer ends them all. */
-		bool last = i + 1 == n, ask = last || strchr(list[i].plan->name, '%');
-
-		births.first[i] = nl->queued;
-		list[i].plan->kind->queue(nl, list[i].plan, births.altname[i], list[i].ifindex);
-		if (ask)
-			get_msg(nl, list[i].ifindex, -1);
-		if (ask && !last)
-			nl_next(nl);
-	}
-	nl->error = take_failure;
-	nl->error_arg = &births; /* cppcheck-suppress autoVariables ; unset below */
-	r = nl_talk(nl, take_birth, &births, "cannot create devices");
-	nl->error = NULL;
-	nl->error_arg = NULL;
-	for (size_t i = 0; i < n; i++) {
-		if (r < 0 || list[i].half)
-			dev_delete(nl, &list[i].dev);
-	}
-	if (r == 0)
-		fail_clear();
-	return r;
-}
-
-struct ups {
-	struct dev_birth *list;
-	size_t of[DEV_AT_ONCE]; /* whose each message is */
-};
-
-static void take_refusal(uint32_t message, int err, const char *words, void *arg)
-{
-	struct ups *ups = arg;
-
-	(void)words;
-	ups->list[ups->of[message]].up_err = err;
-}
-
-int dev_up_many(struct nl *nl, struct dev_birth *list, size_t n)
-{
-	struct ups ups = { .list = list };
-	size_t queued = 0;
-	int r;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!list[i].up)
-			continue;
-		if (queued) {
-			nl_quiet(nl);
-			nl_next(nl);
-		}
-		ups.of[queued++] = i;
-		put_up(nl, list[i].ifindex, true);
-	}
-	if (!queued)
-		return 0;
-	nl->error = take_refusal;
-	nl->error_arg = &ups; /* cppcheck-suppress autoVariables ; unset below */
-	r = nl_talk(nl, NULL, NULL, "cannot bring up devices");
-	nl->error = NULL;
-	nl->error_arg = NULL;
-	return r;
 }
 
 int dev_explain_make(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden)
@@ -805,7 +693,23 @@ int dev_open(const struct dev *dev, int id, uint32_t queues)
 
 bool dev_is_wireless(struct dev_home *home, const struct dev *link)
 {
-	return home->sysfs >= 0 && tapfd_has_attribute(home->sysfs, link->name, "phy80211");
+	if (link->kind_name[0])
+		return false;
+	if (need_sysfs(home) < 0) {
+		fail_clear();
+		return false;
+	}
+	return tapfd_has_attribute(home->sysfs, link->name, "phy80211");
+}
+
+int dev_set_address(struct nl *nl, struct dev *dev, const uint8_t mac[6])
+{
+	mnl_attr_put(nl_link_msg(nl, RTM_SETLINK, 0, dev->ifindex), IFLA_ADDRESS, 6, mac);
+	if (nl_talk(nl, NULL, NULL, "cannot set the address of %s", dev->name) < 0)
+		return fail_code();
+	memcpy(dev->address, mac, 6);
+	memcpy(dev->guest.b, mac, 6);
+	return 0;
 }
 
 int dev_set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode)
@@ -839,64 +743,6 @@ int dev_delete(struct nl *nl, const struct dev *dev)
 	if (dev->netnsid >= 0)
 		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)dev->netnsid);
 	return nl_talk(nl, NULL, NULL, "cannot remove %s", dev->name);
-}
-
-struct removal {
-	struct nl *nl;
-	const struct dev *dev;
-	int report;
-};
-
-/* In the process of its own. The answer is the error number, 0 for done. */
-static void remove_and_report(void *arg)
-{
-	struct removal *removal = arg;
-	int err = dev_delete(removal->nl, removal->dev) < 0 ? fail_errnum() : 0;
-	ssize_t n = send(removal->report, &err, sizeof(err), MSG_NOSIGNAL);
-
-	(void)n;
-}
-
-/* Waits until the kernel has announced the removal, or it was reported. */
-static int wait_removed(struct nl *nl, const struct dev *dev, int heard, int report)
-{
-	struct pollfd fds[] = { { .fd = heard, .events = POLLIN },
-				{ .fd = report, .events = POLLIN } };
-	int err = 0, r;
-
-	do
-		r = poll(fds, ARRAY_SIZE(fds), -1);
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return fail_sys("cannot wait for the removal of %s", dev->name);
-	if (fds[0].revents & POLLIN)
-		return 0;
-	if (recv(report, &err, sizeof(err), 0) != sizeof(err))
-		return dev_delete(nl, dev); /* the helper was killed */
-	return err ? nl_refused(err, NULL, "cannot remove %s", dev->name) : 0;
-}
-
-/* With a socket of its own: it reads there when we have long gone on to the next. */
-int dev_delete_quick(struct nl *nl, const struct dev *dev)
-{
-	auto_close int heard = nl_link_watch(dev->ifindex), mine = -1, its = -1;
-	auto_nl struct nl own = NL_INIT;
-	struct removal removal = { &own, dev, -1 };
-	int ends[2];
-
-	if (heard < 0 || nl_open(&own) < 0)
-		return fail_code();
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return fail_sys("cannot remove %s", dev->name);
-	mine = ends[0];
-	its = removal.report = ends[1];
-
-	const int keep[] = { own.fd, its };
-
-	if (watch_detach(keep, ARRAY_SIZE(keep), remove_and_report, &removal) < 0)
-		return fail_code();
-	close(steal_fd(&its));
-	return wait_removed(nl, dev, heard, mine);
 }
 
 struct marking {

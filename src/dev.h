@@ -94,6 +94,7 @@ struct dev_plan {
 	uint32_t mtu;	 /* 0: the kernel's choice */
 	uint32_t queues; /* 0: one */
 	uint32_t group;	 /* birth mark, 0 for none */
+	int ifindex;	 /* chosen by dev_random_index(), for kinds with a node */
 	int nsfd;	 /* born in this namespace, -1: at home */
 	uid_t owner;	 /* (uid_t)-1: none */
 	gid_t owner_group;
@@ -157,38 +158,18 @@ void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, voi
  * in a dev_each() callback. */
 void dev_alias(const struct dev *dev, char text[256]);
 
-/* Makes the device that plan describes, down, quiet (see dev_hush()) and
- * marked as ours, exclusively, and describes it in *dev. nl is a socket at
+/* Chooses the index of a device that is to be made, at random: no index is then met twice by
+ * chance among the nodes in /dev, which all network namespaces share. Returns 0 or a recorded
+ * failure. */
+int dev_random_index(int *ifindex);
+
+/* Makes the device that plan describes, down, quiet (a
+ * macvtap or a port of a bridge: no IPv6 of the host's on it) and marked as ours, exclusively, and describes it in *dev. nl is a socket at
  * home, inner one in plan->nsfd's namespace (NULL when that is -1); the caller is in the
  * namespace that the device is born in. *fd gets a descriptor when the kind makes
  * one in passing (tap), else -1. On failure nothing is left. */
 int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struct dev *dev,
 	     int *fd);
-
-/* True when such a device can be one of dev_make_many(). */
-bool dev_is_queued(const struct dev_plan *plan);
-
-#define DEV_AT_ONCE 32
-
-/* One of many devices that are made at once. */
-struct dev_birth {
-	const struct dev_plan *plan;
-	bool up;	/* dev_up_many() is to bring it up */
-	int ifindex;	/* chosen for it */
-	int err;	/* why it was not made, else 0 */
-	int up_err;	/* why dev_up_many() could not, else 0 */
-	bool half;	/* for dev_make_many() itself */
-	struct dev dev; /* what was made: only ifindex, netnsid and name are to be used */
-};
-
-/* Makes n devices (at most DEV_AT_ONCE), all at home, in one send: each as dev_make() would
- * but for dev_hush(), which is due, and each by itself: one that was refused has its err and
- * left nothing. Returns 0 or a recorded failure; then none was made. */
-int dev_make_many(struct nl *nl, struct dev_birth *list, size_t n);
-
-/* Brings up those of the first n that are to be, in one send, and each by itself: one that was
- * refused has its up_err. Returns 0 or a recorded failure; then some may be up. */
-int dev_up_many(struct nl *nl, struct dev_birth *list, size_t n);
 
 /* Adds what can be told about a failed dev_make() to the failure on record:
  * the object in the way, the way out. hidden is one that may be in the way in a
@@ -200,22 +181,23 @@ int dev_explain_make(struct nl *nl, const struct dev_plan *plan, const struct de
  * Returns the recorded code. */
 int dev_explain_up(struct nl *nl, const struct dev *dev, const struct dev *hidden);
 
-/* Keeps the host silent on the device: no IPv6 of its own. It must be in the
- * namespace the caller is in. No IPv6 in this kernel is no failure. Returns 0
- * or a recorded failure. */
-int dev_hush(const struct dev *dev);
-
 /* Opens one of so many queues of a device, while being in the namespace whose life the
  * descriptor shall hold (macvtap; a tap is opened in its own). id is the
  * descriptor of tapfd_node_id() for a macvtap. Returns a CLOEXEC descriptor
  * or a recorded failure. */
 int dev_open(const struct dev *dev, int id, uint32_t queues);
 
-/* True when the link, at home, is a wireless card. */
+/* True when the link, at home, is a wireless card, as far as that can be told. */
 bool dev_is_wireless(struct dev_home *home, const struct dev *link);
 
 /* True for kinds that are opened through a node and die by a lifeline. */
 bool dev_has_node(const struct dev *dev);
+
+/* The same for a kind. */
+bool dev_kind_has_node(const struct dev_kind *kind);
+
+/* Gives a macvtap another address, and notes it in *dev. Returns 0 or a recorded failure. */
+int dev_set_address(struct nl *nl, struct dev *dev, const uint8_t mac[6]);
 
 /* Sets the mode of a live device. Returns 0 or a recorded failure. */
 int dev_set_mode(struct nl *nl, const struct dev *dev, enum dev_mode mode);
@@ -233,11 +215,6 @@ int dev_change(struct nl *nl, const struct dev *dev, const struct dev_change *ch
 /* Deletes the device by its index and waits until it is gone. Returns 0 or a
  * recorded failure. */
 int dev_delete(struct nl *nl, const struct dev *dev);
-
-/* As dev_delete() for a device at home, but returns as soon as name, address and lower
- * device are free: the kernel then goes on for some 20 ms in its sender's
- * context, which is a process of its own. */
-int dev_delete_quick(struct nl *nl, const struct dev *dev);
 
 /* Told for each device that could not be marked for a common removal. */
 typedef void dev_failed(const struct dev *dev, int err, void *arg);

@@ -21,12 +21,6 @@ struct dev_kind {
 	int (*make)(struct nl *nl, struct nl *inner, const struct dev_plan *plan,
 		    const char *altname, struct dev *dev, int *fd);
 
-	/* Queues all messages that make a device with this index at home, each of them quiet,
-	 * the creation first; three at most, or four for passthru. NULL: it takes more than
-	 * messages. */
-	void (*queue)(struct nl *nl, const struct dev_plan *plan, const char *altname,
-		      int ifindex);
-
 	/* As dev_explain_make(), but for the name that is taken. */
 	int (*explain)(struct nl *nl, const struct dev_plan *plan, const struct dev *hidden);
 	int (*open)(const struct dev *dev, int id, uint32_t queues);
@@ -36,12 +30,9 @@ struct dev_kind {
 extern const struct dev_kind dev_macvtap;
 extern const struct dev_kind dev_tap;
 
-/* Chooses the index of a device that is to be made. Returns 0 or a recorded failure. */
-int dev_random_index(int *ifindex);
-
-/* Queues the messages that mark and quieten a device: the altname, and no address
- * of its own (addrgenmode). */
-void dev_put_dress(struct nl *nl, int ifindex, const char *altname);
+/* Queues the messages that mark a device with the altname and, with quiet set, give it no IPv6
+ * address of its own (addrgenmode). */
+void dev_put_dress(struct nl *nl, int ifindex, const char *altname, bool quiet);
 
 /* All multicast for the guest, in the message begun last. Without an address of the
  * host's nobody subscribes to any: it would hear no neighbour solicitation. */

@@ -3,9 +3,8 @@
  * through which a VMM reads and writes (drivers/net/macvlan.c, macvtap.c, tap.c).
  *
  * A macvtap is made in one send: the creation, our mark, and what keeps it
- * quiet. For that its index must be known beforehand, so we choose it, at random: if it
- * should be taken the creation fails, and no index is ever met twice by chance
- * among the nodes in /dev, which all network namespaces share. */
+ * quiet. For that, and for its claim, its index must be known beforehand, so we choose it: if it
+ * should be taken the creation fails. */
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if_arp.h>
@@ -60,9 +59,10 @@ static void put_mode(struct nlmsghdr *nlh, enum dev_mode mode)
 	mnl_attr_nest_end(nlh, info);
 }
 
-static void put_create(struct nl *nl, const struct dev_plan *plan, int ifindex)
+static void put_create(struct nl *nl, const struct dev_plan *plan)
 {
-	struct nlmsghdr *nlh = nl_link_msg(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifindex);
+	struct nlmsghdr *nlh =
+		nl_link_msg(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan->ifindex);
 
 	dev_put_allmulti(nlh);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, plan->name);
@@ -92,25 +92,16 @@ static void unmake(struct nl *nl, int ifindex)
 
 /* A passthru device is born with the lower device's address, whatever was asked for; and that
  * may be another one by now than when we looked. */
-static void put_passthru_mac(struct nl *nl, const struct dev_plan *plan, int ifindex)
+static void put_passthru_mac(struct nl *nl, const struct dev_plan *plan)
 {
 	struct nlmsghdr *nlh;
 
 	if (plan->mode != MODE_PASSTHRU || !plan->asked_mac)
 		return;
-	nlh = nl_link_msg(nl, RTM_SETLINK, 0, ifindex);
+	nlh = nl_link_msg(nl, RTM_SETLINK, 0, plan->ifindex);
 	mnl_attr_put(nlh, IFLA_ADDRESS, 6, plan->guest.b);
 	nl_quiet(nl);
 	nl_next(nl);
-}
-
-static void queue(struct nl *nl, const struct dev_plan *plan, const char *altname, int ifindex)
-{
-	put_create(nl, plan, ifindex);
-	nl_quiet(nl);
-	nl_next(nl);
-	put_passthru_mac(nl, plan, ifindex);
-	dev_put_dress(nl, ifindex, altname);
 }
 
 static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
@@ -118,27 +109,25 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 {
 	struct nl *own = inner ? inner : nl;
 	char what[96];
-	int ifindex;
 
 	(void)fd;
-	if (dev_random_index(&ifindex) < 0)
-		return fail_code();
 	snprintf(what, sizeof(what), "cannot create macvtap %s on %s", plan->name,
 		 plan->link->name);
+	put_create(nl, plan);
 	if (inner) {
 		/* The creation is asked at home, where the lower device is. */
-		put_create(nl, plan, ifindex);
 		if (nl_talk(nl, NULL, NULL, "%s", what) < 0)
 			return fail_code();
-		put_passthru_mac(own, plan, ifindex);
-		dev_put_dress(own, ifindex, altname);
 	} else {
-		queue(nl, plan, altname, ifindex);
+		nl_quiet(nl);
+		nl_next(nl);
 	}
-	if (dev_finish(own, ifindex, dev, what) == 0)
+	put_passthru_mac(own, plan);
+	dev_put_dress(own, plan->ifindex, altname, true);
+	if (dev_finish(own, plan->ifindex, dev, what) == 0)
 		return 0;
 	if (inner || own->failed > 0)
-		unmake(own, ifindex);
+		unmake(own, plan->ifindex);
 	return fail_code();
 }
 
@@ -253,7 +242,6 @@ const struct dev_kind dev_macvtap = {
 	.mode_flaw = mode_flaw,
 	.parse = parse,
 	.make = make,
-	.queue = queue,
 	.explain = explain,
 	.open = open_queue,
 	.set_mode = set_mode,

@@ -103,7 +103,8 @@ static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname
 		put_isolated(nl, dev->ifindex, true);
 		nl_next(nl);
 	}
-	dev_put_dress(nl, dev->ifindex, altname);
+	/* Alone, it is the host's own end of a cable, which may well have IPv6. */
+	dev_put_dress(nl, dev->ifindex, altname, plan->link);
 	snprintf(what, sizeof(what), "cannot set up tap %s%s%s", dev->name,
 		 plan->link ? " on " : "", plan->link ? plan->link->name : "");
 	return dev_finish(nl, dev->ifindex, dev, what);

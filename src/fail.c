@@ -230,6 +230,12 @@ int fail_print(void)
 	return state.worst;
 }
 
+void fail_abort(void)
+{
+	fail_note();
+	abort();
+}
+
 void fail_progress(const char *what, size_t done, size_t total)
 {
 	static const long tick = 100 * 1000 * 1000;

@@ -55,6 +55,10 @@ void fail_release(void);
  * NULL for none. The string is borrowed. */
 void fail_place(const char *place);
 
+/* Prints the failure on record and ends the program by abort(3): for a state in which nothing more
+ * may be done. */
+_Noreturn void fail_abort(void);
+
 /* From now on warn() says nothing. */
 void fail_quiet(void);
 

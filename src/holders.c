@@ -2,19 +2,25 @@
 /* One walk over /proc/PID/fd that keeps what could matter: character devices
  * other than terminals and the like, and network namespaces. Descriptors are
  * looked at, never opened: statx of the link tells the device number, fdinfo
- * the interface of a tun descriptor. */
+ * the interface of a tun descriptor.
+ *
+ * A thread can have descriptors of its own (unshare(2), CLONE_FILES), or be all that is left of a
+ * process whose first thread has ended: kcmp(2) tells, and it is then walked like a process. */
 #include "holders.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "args.h"
 #include "fail.h"
+#include "netns.h"
 #include "priv.h"
 #include "tapfd.h"
 
@@ -107,6 +113,15 @@ static bool is_dying(pid_t pid)
 	return is_exiting(text);
 }
 
+/* Borrows the descriptor for a moment, to ask it for its device (tapfd_is_dead()). */
+static bool is_vnetctl(const struct holder *holder)
+{
+	char comm[16];
+
+	holders_comm(holder->pid, comm);
+	return streq(comm, "vnetctl");
+}
+
 static bool is_closed(const struct holder *holder)
 {
 	auto_power struct power power = priv_raise(POWER_LOOK);
@@ -119,7 +134,7 @@ static bool is_closed(const struct holder *holder)
 
 bool holders_is_going(const struct holder *holder)
 {
-	return is_dying(holder->pid) || is_closed(holder);
+	return is_dying(holder->pid) || is_closed(holder) || is_vnetctl(holder);
 }
 
 /* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. Returns 1, 0
@@ -147,14 +162,26 @@ static bool is_common(unsigned maj)
 	return maj == 1 || maj == 4 || maj == 5 || (maj >= 136 && maj <= 143);
 }
 
+/* The inode of the network namespace that the link at path shows, 0 when it shows none; -1 with
+ * errno set. */
+static int64_t netns_of(int dir, const char *path)
+{
+	char target[32];
+	uint64_t inode;
+	ssize_t n = readlinkat(dir, path, target, sizeof(target) - 1);
+
+	if (n < 7 || memcmp(target, "net:[", 5) != 0)
+		return n < 0 ? -1 : 0;
+	target[n - 1] = '\0';
+	return args_number(target + 5, 1, INT64_MAX, &inode) < 0 ? 0 : (int64_t)inode;
+}
+
 /* Returns 1 when the descriptor is worth keeping, and fills *holder; 0, or a recorded
  * failure. */
 static int look(int proc, int fds, const char *fd, struct holder *holder)
 {
 	struct statx stx;
-	char target[32];
-	uint64_t inode;
-	ssize_t n;
+	int64_t inode;
 
 	/* DONT_SYNC: a descriptor on a dead network file system must not hang us. */
 	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
@@ -165,16 +192,11 @@ static int look(int proc, int fds, const char *fd, struct holder *holder)
 	}
 	if (!S_ISREG(stx.stx_mode))
 		return 0;
-	n = readlinkat(fds, fd, target, sizeof(target) - 1);
-	if (n < 0)
+	inode = netns_of(fds, fd);
+	if (inode < 0)
 		return may_pass(errno) ? 0 : fail_walk(errno);
-	if (n < 7 || memcmp(target, "net:[", 5) != 0)
-		return 0;
-	target[n - 1] = '\0';
-	if (args_number(target + 5, 1, UINT64_MAX / 16, &inode) < 0)
-		return 0;
 	holder->netns = (ino_t)inode;
-	return 1;
+	return inode > 0;
 }
 
 static int keep(struct holders *h, const struct holder *holder)
@@ -202,7 +224,8 @@ static int not_opened(struct holders *h, int err)
 	return 0;
 }
 
-static int look_into(struct holders *h, pid_t pid, int proc)
+/* The descriptors of one process or thread, whose directory in /proc is proc. */
+static int look_at_fds(struct holders *h, pid_t pid, int proc)
 {
 	auto_dir DIR *dir = NULL;
 	struct dirent *entry;
@@ -218,7 +241,7 @@ static int look_into(struct holders *h, pid_t pid, int proc)
 		return may_pass(err) ? 0 : fail_walk(err);
 	}
 	while ((entry = next_entry(dir)) != NULL) {
-		struct holder holder = { .pid = pid };
+		struct holder holder = { .pid = pid, .nsid = HOLDER_NSID_UNKNOWN };
 		uint64_t fd;
 		int r;
 
@@ -234,15 +257,117 @@ static int look_into(struct holders *h, pid_t pid, int proc)
 	return 0;
 }
 
+static bool has_fds_of(pid_t thread, pid_t pid)
+{
+	return syscall(SYS_kcmp, pid, thread, KCMP_FILES, 0, 0) == 0;
+}
+
+/* The other threads. */
+static int look_at_threads(struct holders *h, pid_t pid, int proc)
+{
+	auto_dir DIR *dir = NULL;
+	struct dirent *entry;
+	int tasks = openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (tasks < 0)
+		return not_opened(h, errno);
+	dir = fdopendir(tasks);
+	if (!dir) {
+		int err = errno;
+
+		close(tasks);
+		return fail_walk(err);
+	}
+	while ((entry = next_entry(dir)) != NULL) {
+		auto_close int thread = -1;
+		uint64_t tid;
+
+		if (args_number(entry->d_name, 1, INT32_MAX, &tid) < 0 || (pid_t)tid == pid ||
+		    has_fds_of((pid_t)tid, pid))
+			continue;
+		thread = openat(tasks, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if ((thread < 0 ? not_opened(h, errno) : look_at_fds(h, (pid_t)tid, thread)) < 0)
+			return fail_code();
+	}
+	if (errno && errno != ENOENT && errno != ESRCH)
+		return fail_walk(errno);
+	return 0;
+}
+
+/* The network namespace that the process is in, if that is not ours. */
+static int look_at_netns(struct holders *h, pid_t pid, int proc)
+{
+	struct holder holder = { .pid = pid, .fd = -1, .nsid = HOLDER_NSID_UNKNOWN };
+	int64_t inode = netns_of(proc, "ns/net");
+
+	/* Closed to us, or a zombie's: it holds no descriptor by that. */
+	if (inode < 0)
+		return may_pass(errno) || errno == EPERM ? 0 : fail_walk(errno);
+	if (inode == 0 || (ino_t)inode == h->own_netns)
+		return 0;
+	holder.netns = (ino_t)inode;
+	return keep(h, &holder);
+}
+
+/* A process has one link for itself, one for ".", and one for each thread (proc_task_getattr() of
+ * fs/proc/base.c). */
+static bool has_threads(int proc)
+{
+	struct stat st;
+
+	return fstatat(proc, "task", &st, 0) < 0 || st.st_nlink != 3;
+}
+
+static int look_into(struct holders *h, pid_t pid, int proc)
+{
+	unsigned denied = h->denied;
+
+	if (look_at_fds(h, pid, proc) < 0 || look_at_netns(h, pid, proc) < 0 ||
+	    (has_threads(proc) && look_at_threads(h, pid, proc) < 0))
+		return fail_code();
+	/* A process counts once. */
+	if (h->denied > denied)
+		h->denied = denied + 1;
+	return 0;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct holder *x = a, *y = b;
 
 	if (x->number != y->number)
 		return x->number < y->number ? -1 : 1;
+	if (!x->number && x->netns != y->netns)
+		return x->netns < y->netns ? -1 : 1;
 	if (x->pid != y->pid)
 		return x->pid < y->pid ? -1 : 1;
 	return x->fd - y->fd;
+}
+
+bool holders_saw_all(const struct holders *h)
+{
+	static const ino_t first_pidns = 0xEFFFFFFC; /* PROC_PID_INIT_INO */
+	struct stat st;
+
+	return h->walked && !h->denied && stat("/proc/self/ns/pid", &st) == 0 &&
+	       st.st_ino == first_pidns;
+}
+
+void holders_path(const struct holder *holder, char path[64])
+{
+	if (holder->fd < 0)
+		snprintf(path, 64, "/proc/%d/ns/net", holder->pid);
+	else
+		snprintf(path, 64, "/proc/%d/fd/%d", holder->pid, holder->fd);
+}
+
+int holders_open_netns(const struct holder *holder)
+{
+	auto_power struct power power = priv_raise(POWER_LOOK);
+	char path[64];
+
+	holders_path(holder, path);
+	return netns_open_path(path);
 }
 
 int holders_walk(struct holders *h)
@@ -260,6 +385,7 @@ int holders_walk(struct holders *h)
 	dir = opendir("/proc");
 	if (!dir)
 		return fail_walk(errno);
+	h->own_netns = (ino_t)netns_of(dirfd(dir), "thread-self/ns/net");
 	while ((entry = next_entry(dir)) != NULL) {
 		auto_close int proc = -1;
 		uint64_t pid;

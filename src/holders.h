@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who holds a device open, found in /proc: the kernel does not tell it. A
- * process in another pid namespace, and a descriptor that is on its way
- * through a socket, cannot be seen. */
+/* The processes that hold a device open, found in /proc: the kernel does not tell it. A process in
+ * another pid namespace, and a descriptor that is on its way through a socket, cannot be
+ * seen. */
 #ifndef VNETCTL_HOLDERS_H
 #define VNETCTL_HOLDERS_H
 
 #include <net/if.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "util.h"
 
-/* One descriptor that somebody holds. */
+/* One descriptor that a process holds, or (fd -1) the namespace that it stands in. */
 struct holder {
-	pid_t pid;
+	pid_t pid; /* or the thread, if it has descriptors of its own */
 	int fd;
 	dev_t number;	    /* of the character device, 0 for a network namespace */
 	ino_t netns;	    /* the namespace; for a tap the one it lives in, 0: unknown */
+	int32_t nsid;	    /* for lifeline.c: its id at home, -1: none */
 	char tap[IFNAMSIZ]; /* the interface of a tun descriptor that is attached */
 };
 
-/* What one walk over /proc found, sorted by device number, then by pid and fd. */
+#define HOLDER_NSID_UNKNOWN INT32_MIN
+
+/* What one walk over /proc found: first the network namespaces other than the caller's, sorted by
+ * inode, then the devices, sorted by number; each then by pid and fd. */
 struct holders {
 	struct holder *list;
 	size_t n;
 	unsigned denied; /* processes that we may not look into */
+	ino_t own_netns; /* the caller's network namespace */
 	bool walked;
 };
 
@@ -34,8 +40,19 @@ struct holders {
 #define auto_holders __attribute__((cleanup(holders_free)))
 
 /* Walks over /proc, once: a second call does nothing. Descriptors are looked
- * at, never opened. Returns 0 or a recorded failure when /proc cannot be read at all. */
+ * at, never opened; of threads, too, that have their own. Returns 0 or a recorded failure when /proc cannot be read at all. */
 int holders_walk(struct holders *h);
+
+/* True when the walk has seen every process there is: it was let into each of them, from the
+ * host's own pid namespace. */
+bool holders_saw_all(const struct holders *h);
+
+/* Writes where a network namespace was found: "/proc/PID/fd/N" or "/proc/PID/ns/net". */
+void holders_path(const struct holder *holder, char path[64]);
+
+/* Opens the network namespace that was found there. Returns a CLOEXEC descriptor, or a recorded
+ * failure when it is no network namespace any more or closed to us. */
+int holders_open_netns(const struct holder *holder);
 
 /* Forgets what was found; the next holders_walk() looks again. */
 void holders_free(struct holders *h);
@@ -53,7 +70,8 @@ const struct holder *holders_next(const struct holders *h, const struct holders_
 				  const struct holder *prev);
 
 /* True when the descriptor is closed by now or about to be: the process has been sent
- * SIGKILL, is on its way out, or is a zombie. Whoever wants to know should walk again. */
+ * SIGKILL, is on its way out, or is a zombie, or it is a vnetctl that looks at the device. The
+ * next walk tells. */
 bool holders_is_going(const struct holder *holder);
 
 /* Copies the name of a process, or "?" if it is gone. */

@@ -1,24 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vnetctl is one thread, so "the thread's namespace" is the process's. After a
- * failed return home nothing more may be done: that is reported like any
- * failure, and every caller gives up on it. */
+/* vnetctl is one thread, so "the thread's namespace" is the process's. */
 #include "netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "args.h"
 #include "fail.h"
 #include "priv.h"
 
-#define LOCKS "/proc/sys/net/ipv4/tcp_fastopen_key"
-
 static int open_ns(const char *path)
 {
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int netns_open_path(const char *path)
+{
+	auto_close int look = open(path, O_PATH | O_CLOEXEC);
+	struct statfs fs;
+	char self[32];
+	int fd;
+
+	if (look < 0 || fstatfs(look, &fs) < 0)
+		return fail_sys("cannot open network namespace %s", path);
+	if (fs.f_type != NSFS_MAGIC)
+		return fail_errno(EINVAL, NULL, "cannot open network namespace %s", path);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", look);
+	fd = open_ns(self);
+	return fd < 0 ? fail_sys("cannot open network namespace %s", path) : fd;
 }
 
 int netns_self(void)
@@ -67,6 +81,12 @@ int netns_enter(int nsfd)
 	return 0;
 }
 
+void netns_return(int home)
+{
+	if (netns_enter(home) < 0)
+		fail_abort();
+}
+
 static int unshare_netns(void)
 {
 	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
@@ -91,8 +111,7 @@ int netns_new(int home)
 		return fail_code();
 	}
 	fd = netns_self();
-	if (netns_enter(home) < 0)
-		return fail_code();
+	netns_return(home);
 	return fd < 0 ? fail_code() : steal_fd(&fd);
 }
 
@@ -105,66 +124,4 @@ ino_t netns_inode(int nsfd)
 		return 0;
 	}
 	return st.st_ino;
-}
-
-static int open_with_power(void)
-{
-	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
-
-	return open(LOCKS, O_RDWR | O_CLOEXEC);
-}
-
-static int open_locks(const char *what)
-{
-	int fd = open_with_power();
-
-	if (fd >= 0)
-		return fd;
-	if (errno == EACCES || errno == EPERM) {
-		/* The file is 0600: in the end it is this that is missing. */
-		fail_errno(EPERM, NULL, "%s", what);
-		return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in "
-				 "a container --cap-add NET_ADMIN)");
-	}
-	fail_sys("%s: cannot lock %s", what, LOCKS);
-	if (fail_errnum() == EROFS)
-		fail_hint("/proc/sys is read-only here: in a container, mount it writable (podman: "
-			  "--security-opt unmask=/proc/sys, docker: --security-opt "
-			  "systempaths=unconfined)");
-	return fail_code();
-}
-
-/* Returns 1, 0 when somebody else has it and how does not wait, or a recorded failure. */
-static int take_lock(int fd, int how, uint64_t key, const char *what)
-{
-	struct flock lock = {
-		.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)(key & INT64_MAX),
-		.l_len = 1,
-	};
-	int r;
-
-	do
-		r = fcntl(fd, how, &lock);
-	while (r < 0 && errno == EINTR);
-	if (r == 0)
-		return 1;
-	return errno == EAGAIN ? 0 : fail_sys("%s: cannot lock %s", what, LOCKS);
-}
-
-int netns_lock(uint64_t key, const char *what)
-{
-	auto_close int fd = open_locks(what);
-
-	if (fd < 0 || take_lock(fd, F_OFD_SETLKW, key, what) < 0)
-		return fail_code();
-	return steal_fd(&fd);
-}
-
-int netns_lock_more(int *fd, uint64_t key, const char *what)
-{
-	if (*fd < 0)
-		*fd = open_locks(what);
-	return *fd < 0 ? *fd : take_lock(*fd, F_OFD_SETLK, key, what);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The order is what keeps the promises. Until nic_settle() the device is either
- * not there before us and marked from birth (so it goes when we go), or was
- * there and is untouched. The last send brings it up and, if it is to go with
- * the VM, marks it; a tap loses its persistence. */
+/* The order is what keeps the promises: all devices are planned, then permitted, then taken.
+ * Until nic_settle() a device is either not there before us and marked from birth (so it goes when
+ * we go), or was there, and has only been opened, under its claim. The last send brings it up and,
+ * if it is to go with the VM, marks it; a tap loses its persistence. The claim goes with the
+ * exec. */
 #include "nic.h"
 
 #include <errno.h>
@@ -10,16 +11,22 @@
 #include <stdio.h>
 
 #include "fail.h"
-#include "holders.h"
+#include "held.h"
 #include "netns.h"
+#include "orphan.h"
 #include "policy.h"
 #include "tapfd.h"
+#include "watcher.h"
+#include "way.h"
 
-void nic_init(struct nic *nic, const char *verb)
+void nic_init(struct nic *nic, const char *verb, enum nic_lifetime made_life)
 {
-	*nic = (struct nic){
-		.verb = verb, .inside = DEV_HOME_INIT, .own = LIFELINE_INIT, .id = -1
-	};
+	*nic = (struct nic){ .verb = verb,
+			     .made_life = made_life,
+			     .birth = BIRTH_INIT,
+			     .claim = CLAIM_INIT,
+			     .holder = LIFELINE_INIT,
+			     .id = -1 };
 }
 
 static bool is_tap(const struct dev_kind *kind)
@@ -51,6 +58,11 @@ int nic_check(const struct nic *nic)
 	return 0;
 }
 
+static bool is_made(const struct nic *nic)
+{
+	return nic->birth.plan.kind;
+}
+
 /* The lifetime, now that the kind is known. */
 static int settle_lifetime(struct nic *nic, const struct dev_kind *kind, bool ours)
 {
@@ -58,42 +70,178 @@ static int settle_lifetime(struct nic *nic, const struct dev_kind *kind, bool ou
 		return fail_usage("%s: a tap needs no watcher: lifetime fd, which is its "
 				  "default, removes it with the last descriptor",
 				  nic->verb);
-	if (!is_tap(kind) && nic->asked == LIFE_FD && !nic->plan.kind)
+	if (!is_tap(kind) && nic->asked == LIFE_FD && !is_made(nic))
 		return fail_usage("%s: lifetime fd is for a macvtap that %s makes: %s exists "
 				  "already, and can have watched",
 				  nic->verb, nic->verb, nic->dev.name);
-	nic->lifetime = nic->share ? LIFE_PERSISTENT : nic->asked;
+	nic->lifetime = nic->asked;
 	if (nic->lifetime == LIFE_DEFAULT)
-		nic->lifetime = !ours ? LIFE_PERSISTENT : is_tap(kind) ? LIFE_FD : LIFE_WATCHED;
+		nic->lifetime = !ours	     ? LIFE_PERSISTENT :
+				is_tap(kind) ? LIFE_FD :
+				is_made(nic) ? nic->made_life :
+					       LIFE_WATCHED;
 	return 0;
+}
+
+/* The kernel puts what is made on a macvlan beside it. */
+static int lower_of(const struct dev *link)
+{
+	return is_macvlan(link) ? link->link : link->ifindex;
+}
+
+/* A macvtap as it is, or as it will be. */
+struct macvtap {
+	const char *name;
+	const uint8_t *address;
+	enum dev_mode mode;
+	int lower; /* 0: not a macvtap */
+};
+
+static struct macvtap macvtap_of(const struct nic *nic)
+{
+	const struct dev_plan *plan = &nic->birth.plan;
+
+	if (is_made(nic))
+		return (struct macvtap){ nic->want.name, plan->guest.b, plan->mode,
+					 is_tap(plan->kind) ? 0 : lower_of(&nic->link) };
+	return (struct macvtap){ nic->dev.name, nic->dev.address, nic->dev.mode,
+				 dev_has_node(&nic->dev) ? lower_of(&nic->link) : 0 };
+}
+
+/* Two devices of one VM exclude each other. Say so now: the kernel would only when both are
+ * there, or come up. */
+static int check_rivals(const struct nic *nics, size_t i)
+{
+	const struct macvtap own = macvtap_of(&nics[i]);
+	const char *verb = nics[i].verb;
+	char mac[18];
+
+	for (size_t k = 0; own.lower && k < i; k++) {
+		const struct macvtap other = macvtap_of(&nics[k]);
+
+		if (other.lower != own.lower)
+			continue;
+		if (own.mode == MODE_PASSTHRU || other.mode == MODE_PASSTHRU)
+			return fail_usage("%s: %s and %s exclude each other: passthru "
+					  "leaves no room on %s for another",
+					  verb, other.name, own.name, nics[i].link.name);
+		if (memcmp(other.address, own.address, 6) != 0)
+			continue;
+		dev_mac_text(other.address, mac);
+		return fail_usage("%s: %s and %s exclude each other: both have %s on %s", verb,
+				  other.name, own.name, mac, nics[i].link.name);
+	}
+	return 0;
+}
+
+/* By another of its names the same device could be named twice. */
+static int check_twin(const struct nic *nics, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		const struct dev *a = &nics[i].dev, *b = &nics[k].dev;
+
+		if (!is_made(&nics[i]) && !is_made(&nics[k]) && a->ifindex == b->ifindex &&
+		    a->netnsid == b->netnsid)
+			return fail_usage("%s: %s and %s are the same device", nics[i].verb,
+					  nics[k].want.name, nics[i].want.name);
+	}
+	return 0;
+}
+
+static int plan_new(struct nic *nic)
+{
+	struct birth *birth = &nic->birth;
+
+	birth->home = nic->home;
+	if (plan_of(nic->home, &nic->want, &birth->plan, &nic->link) < 0 ||
+	    settle_lifetime(nic, birth->plan.kind, true) < 0)
+		return fail_code();
+	birth->plan.persist = nic->lifetime == LIFE_PERSISTENT;
+	birth->apart = nic->lifetime == LIFE_FD && !is_tap(birth->plan.kind);
+	return 0;
+}
+
+/* The link of a device that exists. */
+static int find_link(struct nic *nic)
+{
+	int link = nic->dev.link ? nic->dev.link : nic->dev.master;
+
+	if (!link || nic->dev.link_netnsid >= 0 ||
+	    dev_get_index(&nic->home->nl, -1, link, &nic->link) == 0)
+		return 0;
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_clear();
+	return 0;
+}
+
+static int find(struct nic *nic)
+{
+	const char *name = nic->want.name;
+
+	if (lifeline_lookup(nic->home, name, &nic->dev) < 0) {
+		if (fail_errnum() == ENODEV)
+			fail_hint("to make it on the way, say at least 'type tap' or 'link DEV'");
+		return fail_code();
+	}
+	if (nic->want.queues > 1 && !dev_has_node(&nic->dev) && !nic->dev.multi_queue)
+		return fail_refuse("cannot open %u queues of %s: it was made with one: 'create %s "
+				   "queues %u' makes one with more",
+				   nic->want.queues, name, name, nic->want.queues);
+	if (find_link(nic) < 0)
+		return fail_code();
+	return settle_lifetime(nic, nic->dev.kind, nic->dev.altname[0]);
+}
+
+int nic_plan(struct nic *nics, size_t i, struct dev_home *home)
+{
+	struct nic *nic = &nics[i];
+
+	nic->home = home;
+	if ((plan_wanted(&nic->want) ? plan_new(nic) : find(nic)) < 0 || check_twin(nics, i) < 0)
+		return fail_code();
+	return check_rivals(nics, i);
+}
+
+int nic_permit(struct nic *nics, size_t i, int *lock)
+{
+	struct nic *nic = &nics[i];
+	unsigned planned = 0;
+
+	if (!is_made(nic))
+		return policy_use(nic->home, nic->verb, &nic->dev, nic->dev.mode);
+	for (size_t k = 0; k < i; k++)
+		planned += is_made(&nics[k]);
+	return policy_make(nic->home, nic->verb, &nic->birth.plan, planned, lock);
 }
 
 static bool is_inside(const struct nic *nic)
 {
-	return nic->at == &nic->inside;
+	return nic->birth.own.nsfd >= 0;
 }
 
-static bool is_inside_wanted(const struct nic *nic)
+/* Where the device is. */
+static struct dev_home *place_of(struct nic *nic)
 {
-	return nic->lifetime == LIFE_FD && !is_tap(nic->plan.kind);
+	return is_inside(nic) ? &nic->birth.inside : nic->home;
 }
 
-static int open_inside(struct nic *nic)
-{
-	if (lifeline_new(nic->home, nic->plan.name, &nic->own) < 0 ||
-	    netns_enter(nic->own.nsfd) < 0 || dev_home_open(&nic->inside) < 0)
-		return fail_code();
-	nic->plan.nsfd = nic->own.nsfd;
-	nic->at = &nic->inside;
-	return 0;
-}
-
-/* One lifeline serves all watched devices of a VM. */
+/* One lifeline serves all watched devices of a VM; a persistent one has its own, so that the kernel
+ * says whether it is held. Without it only those who can see the holder know. */
 static int need_lifeline(struct nic *nic, struct lifeline *shared)
 {
-	if (nic->lifetime != LIFE_WATCHED || shared->nsfd >= 0)
+	if (nic->lifetime == LIFE_WATCHED)
+		return shared->nsfd >= 0 ? 0 : lifeline_new(nic->home, NULL, shared);
+	if (nic->lifetime != LIFE_PERSISTENT || !dev_has_node(&nic->dev))
 		return 0;
-	return lifeline_new(nic->home, NULL, shared);
+	if (lifeline_new_holder(nic->home, nic->dev.ifindex, &nic->holder) == 0)
+		return 0;
+	if (fail_errnum() != EPERM && fail_errnum() != ENOSPC)
+		return fail_code();
+	fail_clear();
+	warn("%s: without a lifeline a vnetctl that cannot see COMMAND takes it for unused",
+	     nic->dev.name);
+	return 0;
 }
 
 static int open_queues(struct nic *nic)
@@ -110,226 +258,144 @@ static int open_queues(struct nic *nic)
 	return 0;
 }
 
-/* A macvtap's queue holds a reference on the namespace it is opened in: the
- * lifeline, which is where we are already if the device lives in it. */
+/* A macvtap's queue holds a reference on the namespace it is opened in. */
 static int open_in_lifeline(struct nic *nic, const struct lifeline *shared)
 {
-	bool watched = nic->lifetime == LIFE_WATCHED;
+	int nsfd = is_inside(nic)		  ? nic->birth.own.nsfd :
+		   nic->lifetime == LIFE_WATCHED ? shared->nsfd :
+						   nic->holder.nsfd;
 	int r;
 
 	if (!dev_has_node(&nic->dev))
 		return open_queues(nic);
-	nic->id = dev_node_id(nic->at, &nic->dev);
-	if (nic->id < 0 || (watched && netns_enter(shared->nsfd) < 0))
+	/* The node is looked for in a sysfs of the namespace that the device is in. */
+	if (!is_inside(nic))
+		nic->id = dev_node_id(nic->home, &nic->dev);
+	if ((nic->id < 0 && !is_inside(nic)) || (nsfd >= 0 && netns_enter(nsfd) < 0))
 		return fail_code();
-	r = open_queues(nic);
-	if ((watched || is_inside(nic)) && netns_enter(nic->home->nsfd) < 0)
-		return fail_code();
+	if (is_inside(nic))
+		nic->id = dev_node_id(&nic->birth.inside, &nic->dev);
+	r = nic->id < 0 ? nic->id : open_queues(nic);
+	if (nsfd >= 0)
+		netns_return(nic->home->nsfd);
 	return r;
 }
 
-/* The kernel sees no clash between home and lifelines: we do, under the lock. */
-static int check_name(struct nic *nic)
+static int make(struct nic *nic, struct lifeline *shared)
 {
-	struct dev dev;
+	struct birth *birth = &nic->birth;
 
-	if (lifeline_check_name(nic->home, nic->plan.name) < 0)
+	if (nic->lifetime == LIFE_WATCHED && need_lifeline(nic, shared) < 0)
 		return fail_code();
-	if (!is_inside_wanted(nic))
-		return 0;
-	if (dev_get(&nic->home->nl, -1, nic->plan.name, &dev) == 0)
-		return fail_errno(EEXIST, NULL, "cannot create macvtap %s on %s", nic->plan.name,
-				  nic->link.name);
-	if (fail_errnum() != ENODEV)
-		return fail_code();
-	fail_clear();
-	return 0;
-}
-
-/* One try; whatever it did before it failed is undone. */
-static int try_to_make(struct nic *nic, struct lifeline *shared)
-{
-	auto_close int lock = lifeline_lock_name(nic->plan.name);
-	int fd = -1, r;
-
-	if (lock < 0 || check_name(nic) < 0)
-		return fail_code();
-	r = is_inside_wanted(nic) ? open_inside(nic) : need_lifeline(nic, shared);
 	if (nic->lifetime == LIFE_WATCHED)
-		nic->plan.group = shared->mark;
-	if (r == 0)
-		r = dev_make(&nic->home->nl, is_inside(nic) ? &nic->inside.nl : NULL, &nic->plan,
-			     &nic->dev, &fd);
-	if (r == 0) {
-		nic->made = true;
-		if (fd >= 0)
-			nic->fds[nic->queues++] = fd;
-		return open_in_lifeline(nic, shared);
-	}
-	if (nic->own.nsfd >= 0)
-		netns_enter(nic->home->nsfd);
-	nic->at = nic->home;
-	dev_home_close(&nic->inside);
-	lifeline_close(&nic->own);
-	return r;
-}
-
-/* The kernel puts what is made on a macvlan beside it. */
-static int lower_of(const struct dev *link)
-{
-	return is_macvlan(link) ? link->link : link->ifindex;
-}
-
-/* What is in the way of one is another one of the same VM. It will not go by itself,
- * and the kernel says so only when both are there, or are to come up. */
-static int check_rivals(const struct nic *nic, const struct nic *taken, size_t n)
-{
-	char mac[18];
-
-	for (size_t i = 0; !is_tap(nic->plan.kind) && i < n; i++) {
-		const struct dev *other = &taken[i].dev;
-
-		if (!dev_has_node(other) || lower_of(&taken[i].link) != lower_of(&nic->link))
-			continue;
-		if (nic->plan.mode == MODE_PASSTHRU || other->mode == MODE_PASSTHRU)
-			return fail_usage("%s: %s and %s exclude each other: passthru "
-					  "leaves no room on %s for another",
-					  nic->verb, other->name, nic->want.name, nic->link.name);
-		if (memcmp(other->address, nic->plan.guest.b, 6) != 0)
-			continue;
-		dev_mac_text(other->address, mac);
-		return fail_usage("%s: %s and %s exclude each other: both have %s on %s",
-				  nic->verb, other->name, nic->want.name, mac, nic->link.name);
-	}
-	return 0;
-}
-
-/* With plan and permission. */
-static int make_it(struct nic *nic, struct lifeline *shared)
-{
-	struct lifeline_marks marks = { .n = 0 };
-	bool count;
-
-	if (strchr(nic->plan.name, '%') && lifeline_marks_load(nic->home, &marks) < 0)
+		birth->plan.group = shared->mark;
+	if (birth_make(birth) < 0)
 		return fail_code();
-	/* The kernel cannot choose a number that is free among lifelines, too. */
-	count = strchr(nic->plan.name, '%') &&
-		(is_inside_wanted(nic) || lifeline_has_inside(&marks));
-	lifeline_marks_free(&marks);
-	for (unsigned n = 0; count; n++) {
-		if (plan_number(&nic->plan, nic->want.name, n, nic->name) < 0)
-			return fail_code();
-		if (try_to_make(nic, shared) == 0)
-			return 0;
-		if (nic->made)
-			return fail_code();
-		if (fail_errnum() != EEXIST)
-			return dev_explain_make(&nic->home->nl, &nic->plan, NULL);
-		fail_clear();
-	}
-	for (unsigned tries = 0;; tries++) {
-		struct dev hidden;
-
-		if (try_to_make(nic, shared) == 0)
-			return 0;
-		if (nic->made)
-			return fail_code();
-		if (!lifeline_clear_way(nic->home, &nic->plan, 0, tries, &hidden))
-			return dev_explain_make(&nic->home->nl, &nic->plan, &hidden);
-	}
-}
-
-static int make(struct nic *nic, const struct nic *taken, size_t n_taken, struct lifeline *shared)
-{
-	auto_close int lock = -1;
-
-	if (plan_of(nic->home, &nic->want, &nic->plan, &nic->link) < 0 ||
-	    check_rivals(nic, taken, n_taken) < 0 ||
-	    settle_lifetime(nic, nic->plan.kind, true) < 0 ||
-	    policy_make(nic->home, nic->verb, &nic->plan, &lock) < 0)
+	nic->dev = birth->dev;
+	nic->made = true;
+	if (birth->fd >= 0)
+		nic->fds[nic->queues++] = steal_fd(&birth->fd);
+	if (need_lifeline(nic, shared) < 0)
 		return fail_code();
-	nic->plan.persist = nic->lifetime == LIFE_PERSISTENT;
-	return make_it(nic, shared);
+	return open_in_lifeline(nic, shared);
 }
 
 /* A second reader silently takes part of the guest's traffic. */
-static int refuse_held(struct nic *nic)
+static int refuse_held(const struct nic *nic, const struct held *held)
 {
-	auto_holders struct holders seen = HOLDERS_INIT;
-	const struct holder *holder;
-	unsigned patience = LIFELINE_PATIENCE;
-	int held;
-
-	if (nic->share)
-		return 0;
-	held = lifeline_held(nic->home, &seen, &nic->dev, &patience, &holder);
-	if (held <= 0)
-		return held;
 	fail_errno(EBUSY, NULL, "cannot open %s", nic->dev.name);
-	lifeline_explain_held(holder);
-	return fail_hint("'share' opens it all the same");
+	held_explain(held->holder);
+	return held->holder ? fail_hint("'share' opens it all the same") : fail_code();
 }
 
-static int find(struct nic *nic)
+/* Takes the claim, as soon as the device is not about to be removed by its watcher. */
+static int claim(struct nic *nic)
 {
-	const char *name = nic->want.name;
+	struct deadline deadline = deadline_in(DEADLINE_MS);
+	int going;
 
-	if (lifeline_lookup(nic->home, name, &nic->dev) < 0) {
-		if (fail_errnum() == ENODEV)
-			fail_hint("to make it on the way, say at least 'type tap' or 'link DEV'");
-		return fail_code();
+	for (;;) {
+		if (claim_take(&nic->claim, nic->home, &nic->dev, "open", &deadline) < 0) {
+			if (fail_errnum() == ENODEV)
+				fail_hint("it went away with its last holder");
+			return fail_code();
+		}
+		going = orphan_is_going(nic->home, &nic->dev);
+		if (going < 0)
+			return going;
+		nic->late = going;
+		if (!going || deadline_over(&deadline))
+			return 0;
+		claim_drop(&nic->claim);
+		deadline_nap(&deadline);
 	}
-	if (policy_use(nic->home, nic->verb, &nic->dev, nic->dev.mode) < 0)
-		return fail_code();
-	if (nic->dev.netnsid >= 0 && nic->share)
-		return fail_refuse("cannot open %s: it lives in a namespace of its own and cannot "
-				   "be shared",
-				   name);
-	if (nic->want.queues > 1 && !dev_has_node(&nic->dev) && !nic->dev.multi_queue)
-		return fail_refuse("cannot open %u queues of %s: it was made with one: 'create %s "
-				   "queues %u' makes one with more",
-				   nic->want.queues, name, name, nic->want.queues);
-	return settle_lifetime(nic, nic->dev.kind, nic->dev.altname[0]);
 }
 
-/* For the warnings only. */
-static int find_link(struct nic *nic)
+/* The same queues as the holder has, so that the device lives as long as either of them. */
+static int share(struct nic *nic, struct holders *seen, const struct holder *holder)
 {
-	int link = nic->dev.link ? nic->dev.link : nic->dev.master;
+	uint32_t wanted = nic->want.queues ? nic->want.queues : 1;
+	struct holders_key key;
+	char path[64];
 
-	if (!link || nic->dev.link_netnsid >= 0 ||
-	    dev_get_index(&nic->home->nl, -1, link, &nic->link) == 0)
-		return 0;
-	if (fail_errnum() != ENODEV)
+	if (held_key(nic->home, seen, &nic->dev, &key, path) < 0)
 		return fail_code();
-	fail_clear();
+	for (const struct holder *h = holder; h && h->pid == holder->pid && nic->queues < wanted;
+	     h = holders_next(seen, &key, h)) {
+		struct tapfd_info info;
+		int fd = tapfd_borrow(h->pid, h->fd);
+
+		if (fd < 0)
+			return fail_code();
+		nic->fds[nic->queues++] = fd;
+		if (tapfd_ask(fd, &info) < 0)
+			return fail_code();
+		if (!streq(info.name, nic->dev.name))
+			return fail_refuse("cannot open %s: the descriptor leads to %s",
+					   nic->dev.name, info.name);
+	}
+	nic->shared = true;
+	nic->lifetime = LIFE_PERSISTENT;
+	if (nic->queues < wanted)
+		return fail_refuse("cannot share %u queues of %s: its holder has %u", wanted,
+				   nic->dev.name, nic->queues);
 	return 0;
 }
 
-/* What the last holder set is no business of the next one's. */
-static int reset_queues(struct nic *nic)
+/* Nobody has renamed another device to this name before it was opened. */
+static int check_identity(const struct nic *nic)
 {
-	return nic->share ? 0 : tapfd_reset(nic->fds[0], dev_has_node(&nic->dev));
+	struct dev now;
+
+	if (dev_get_index(&nic->home->nl, nic->dev.netnsid, nic->dev.ifindex, &now) < 0)
+		return fail_code();
+	if (streq(now.name, nic->dev.name))
+		return 0;
+	return fail_refuse("cannot open %s: it is called %s by now", nic->dev.name, now.name);
 }
 
-/* From the look at the holders until we are one of them nobody else may look. */
 static int take(struct nic *nic, struct lifeline *shared)
 {
-	auto_close int lock = -1;
-	char what[64];
+	auto_holders struct holders seen = HOLDERS_INIT;
+	struct held_wait wait;
+	struct held held;
 
-	if (find(nic) < 0)
+	if (claim(nic) < 0)
 		return fail_code();
-	snprintf(what, sizeof(what), "cannot open %s", nic->dev.name);
-	lock = netns_lock(UINT64_C(2) << 32 | (uint32_t)nic->dev.ifindex, what);
-	if (lock < 0 || need_lifeline(nic, shared) < 0 || refuse_held(nic) < 0)
+	wait = held_wait_begin();
+	if (held_settle(nic->home, &seen, &nic->dev, &wait, &held) < 0)
 		return fail_code();
-	/* Only what we made is ours to quieten. */
-	if (nic->dev.altname[0] && nic->dev.netnsid < 0 && dev_hush(&nic->dev) < 0)
+	if (held.state == HELD_YES)
+		return nic->share && held.holder ? share(nic, &seen, held.holder) :
+						   refuse_held(nic, &held);
+	if (nic->dev.netnsid >= 0)
+		return fail_refuse("cannot open %s: its guest is gone, and it goes too",
+				   nic->dev.name);
+	if (need_lifeline(nic, shared) < 0 || open_in_lifeline(nic, shared) < 0 ||
+	    check_identity(nic) < 0)
 		return fail_code();
-	if (find_link(nic) < 0 || open_in_lifeline(nic, shared) < 0)
-		return fail_code();
-	return reset_queues(nic);
+	/* What the last holder set is no business of the next one's. */
+	return tapfd_reset(nic->fds[0], dev_has_node(&nic->dev));
 }
 
 /* The number was kept free for us. */
@@ -344,13 +410,10 @@ static int pin_queue(struct nic *nic)
 	return 0;
 }
 
-int nic_take(struct nic *nics, size_t i, struct dev_home *home, struct lifeline *shared)
+int nic_take(struct nic *nic, struct lifeline *shared)
 {
-	struct nic *nic = &nics[i];
-	int r;
+	int r = is_made(nic) ? make(nic, shared) : take(nic, shared);
 
-	nic->home = nic->at = home;
-	r = plan_wanted(&nic->want) ? make(nic, nics, i, shared) : take(nic, shared);
 	return r < 0 ? r : pin_queue(nic);
 }
 
@@ -394,32 +457,50 @@ static int explain_up(struct nic *nic, const struct dev *hidden)
 	return dev_explain_up(&nic->home->nl, &dev, hidden);
 }
 
-/* Up, and the mark with it, in one send. */
-static int bring_up(struct nic *nic, const struct lifeline *shared, int arm)
+/* The group that a device which was there before gets, so that no dead mark stays on it. */
+static void plan_group(const struct nic *nic, const struct lifeline *shared,
+		       struct dev_change *change)
 {
-	const struct dev_change change = {
-		.set_up = true,
-		.up = true,
-		.set_group = nic->lifetime == LIFE_WATCHED && !nic->made,
-		.group = shared->mark,
-	};
+	bool marked = lifeline_is_mark(nic->home, nic->dev.group);
 
+	change->set_group = nic->lifetime == LIFE_WATCHED || marked;
+	if (nic->lifetime == LIFE_WATCHED)
+		change->group = shared->mark;
+	else if (nic->late)
+		change->group = lifeline_free_mark(nic->home);
+}
+
+/* Up, and the mark with it, in one send. */
+static int bring_up(struct nic *nic, const struct lifeline *shared)
+{
+	struct way way = way_begin(nic->home, &nic->birth.plan, nic->dev.ifindex);
+	struct dev_change change = { .set_up = true, .up = true };
+
+	if (!nic->made)
+		plan_group(nic, shared, &change);
 	nic->changed = true;
-	for (unsigned tries = 0;; tries++) {
-		struct dev hidden = { .ifindex = 0 };
+	while (dev_change(&place_of(nic)->nl, &nic->dev, &change) < 0) {
+		int r = 0;
 
-		if (dev_change(&nic->at->nl, &nic->dev, &change) == 0)
-			break;
-		if (!nic->made ||
-		    !lifeline_clear_way(nic->home, &nic->plan, nic->dev.ifindex, tries, &hidden))
-			return explain_up(nic, &hidden);
+		if (!nic->made)
+			return explain_up(nic, &way.hidden);
+		r = birth_draw_again(&nic->birth, &place_of(nic)->nl);
+		if (r < 0)
+			return r;
+		nic->dev = nic->birth.dev;
+		if (r == 0 && !way_clear(&way))
+			return explain_up(nic, &way.hidden);
 	}
-	return change.set_group ? lifeline_arm(arm, true) : 0;
+	return 0;
 }
 
 int nic_settle(struct nic *nic, const struct lifeline *shared, int arm)
 {
-	if (check_mac(nic) < 0 || bring_up(nic, shared, arm) < 0)
+	if (nic->shared)
+		return 0;
+	if (check_mac(nic) < 0 || bring_up(nic, shared) < 0)
+		return fail_code();
+	if (nic->lifetime == LIFE_WATCHED && !nic->made && watcher_arm(arm, true) < 0)
 		return fail_code();
 	if (nic->lifetime == LIFE_FD && nic->dev.persist) {
 		nic->unpersisted = true;
@@ -443,31 +524,34 @@ int nic_hand_over(struct nic *nic)
 		if (inherit(nic->vhost[i]) < 0)
 			return fail_code();
 	}
-	return is_inside(nic) ? inherit(nic->own.nsfd) : 0;
+	return is_inside(nic) ? inherit(nic->birth.own.nsfd) : 0;
 }
 
 static void restore(struct nic *nic, int arm)
 {
 	const struct dev_change change = {
 		.set_up = !(nic->dev.flags & IFF_UP),
-		.set_group = nic->lifetime == LIFE_WATCHED,
+		.set_group = nic->lifetime == LIFE_WATCHED ||
+			     lifeline_is_mark(nic->home, nic->dev.group),
 		.group = nic->dev.group,
 	};
 
 	if (arm >= 0)
-		lifeline_arm(arm, false);
+		watcher_arm(arm, false);
 	if (nic->unpersisted)
 		tapfd_set_persist(nic->fds[0], true);
 	if (nic->changed && (change.set_up || change.set_group))
-		dev_change(&nic->at->nl, &nic->dev, &change);
+		dev_change(&nic->home->nl, &nic->dev, &change);
 }
 
 void nic_undo(struct nic *nic, int arm)
 {
+	if (!nic->home)
+		return;
 	fail_hold();
 	if (nic->made && (dev_has_node(&nic->dev) || nic->lifetime == LIFE_PERSISTENT))
-		dev_delete(&nic->at->nl, &nic->dev);
-	else if (!nic->made)
+		dev_delete(&place_of(nic)->nl, &nic->dev);
+	else if (!nic->made && !is_made(nic))
 		restore(nic, arm);
 	fail_release();
 	nic_release(nic);
@@ -480,8 +564,10 @@ void nic_release(struct nic *nic)
 	while (nic->vhosts)
 		close(nic->vhost[--nic->vhosts]);
 	util_close(&nic->id);
-	dev_home_close(&nic->inside);
-	lifeline_close(&nic->own);
+	nic->id = -1;
+	birth_close(&nic->birth);
+	lifeline_close(&nic->holder);
+	claim_drop(&nic->claim);
 	nic->made = nic->changed = nic->unpersisted = false;
 }
 

@@ -4,6 +4,8 @@
 #ifndef VNETCTL_NIC_H
 #define VNETCTL_NIC_H
 
+#include "birth.h"
+#include "claim.h"
 #include "dev.h"
 #include "lifeline.h"
 #include "plan.h"
@@ -16,6 +18,7 @@ enum nic_vhost { VHOST_DEFAULT, VHOST_OFF, VHOST_TRY, VHOST_ON };
 
 struct nic {
 	const char *verb; /* the command, for messages and for the policy */
+	enum nic_lifetime made_life; /* the default for a macvtap that is made */
 
 	/* Asked for. */
 	struct plan_words want;
@@ -23,42 +26,54 @@ struct nic {
 	uint32_t pin; /* number that the queue shall have, 0: any */
 	enum nic_lifetime asked;
 
+	/* Planned. */
+	struct dev_home *home;
+	struct birth birth; /* with birth.plan.kind set, the device is to be made */
+	enum nic_lifetime lifetime;
+
 	/* Taken. */
 	struct dev dev;
 	struct dev link; /* lower device or bridge, if it is at home */
-	enum nic_lifetime lifetime;
 	int fds[NIC_MAX_QUEUES];
 	int vhost[NIC_MAX_QUEUES];
 	uint32_t queues, vhosts;
+	bool shared; /* the queues are another process's, too */
 
 	/* How it was taken, for nic_undo(). */
-	struct dev_home *home;
-	struct dev_plan plan;	/* with plan.kind set, the device is being made */
-	char name[IFNAMSIZ];	/* of it, where we choose the number for "%d" */
-	struct dev_home *at;	/* where the device is: home, or inside */
-	struct dev_home inside; /* the lifeline, when the device lives in it */
-	struct lifeline own;	/* that lifeline */
+	struct claim claim;	/* on a device that was there */
+	struct lifeline holder; /* of a persistent macvtap */
 	int id;			/* the macvtap's node */
 	bool made, changed, unpersisted;
+	bool late; /* its watcher did not remove it in time */
 };
 
-/* Nothing asked for by this command, nothing taken. */
-void nic_init(struct nic *nic, const char *verb);
+/* Nothing asked for by this command, nothing taken. made_life is the default lifetime of a macvtap
+ * that is made. */
+void nic_init(struct nic *nic, const char *verb, enum nic_lifetime made_life);
 
 /* Refuses words that cannot go together. Returns 0 or a recorded failure. */
 int nic_check(const struct nic *nic);
 
-/* Makes or finds the device of nics[i] at home and opens its queues; those before it
- * are taken. shared is the lifeline of watched devices, made when the first one needs
- * it; it belongs to the caller. Until nic_settle() nothing that was there before is
- * changed. Returns 0 or a recorded failure; nic_undo() is due either way. */
-int nic_take(struct nic *nics, size_t i, struct dev_home *home, struct lifeline *shared);
+/* Finds the device of nics[i], or plans it, and judges it beside those before it. Only reads.
+ * Returns 0 or a recorded failure. */
+int nic_plan(struct nic *nics, size_t i, struct dev_home *home);
+
+/* Asks the policy for what nics[i] has planned, those before it being permitted. *lock is -1 at
+ * first, and later closed by the caller, when all are taken; see policy_make(). Returns 0 or a
+ * recorded failure. */
+int nic_permit(struct nic *nics, size_t i, int *lock);
+
+/* Makes the device, or takes its claim, and opens its queues. shared is the lifeline of watched
+ * devices, made when the first one needs it; it belongs to the caller. Until nic_settle() nothing
+ * that was there before is changed. Returns 0 or a recorded failure; nic_undo() is due either
+ * way. */
+int nic_take(struct nic *nic, struct lifeline *shared);
 
 /* Opens a vhost descriptor for each queue. Without /dev/vhost-net that is a
  * failure for VHOST_ON only. Returns 0 or a recorded failure. */
 int nic_open_vhost(struct nic *nic, enum nic_vhost vhost);
 
-/* The last changes: up, the mark of a device that was there before (with the
+/* Makes the last changes: up, the mark of a device that was there before (with the
  * watcher's orders, arm, or -1), the persistence of a tap. Returns 0 or a recorded failure. */
 int nic_settle(struct nic *nic, const struct lifeline *shared, int arm);
 

@@ -231,8 +231,7 @@ static int refused(int err, const char *words, const char *what)
 	int r = fail_errno(err, words, "%s", what);
 
 	if (err == EPERM)
-		fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
-			  "container --cap-add NET_ADMIN)");
+		priv_explain_net_admin();
 	return r;
 }
 
@@ -552,13 +551,6 @@ int nl_nsid_watch(int32_t nsid)
 	/* nlmsghdr, rtgenmsg with padding, attribute header, and NETNSA_NSID's value. */
 	return open_watch(RTNLGRP_NSID, RTM_DELNSID, MNL_NLMSG_HDRLEN + 4 + MNL_ATTR_HDRLEN,
 			  (uint32_t)nsid);
-}
-
-int nl_link_watch(int ifindex)
-{
-	return open_watch(RTNLGRP_LINK, RTM_DELLINK,
-			  MNL_NLMSG_HDRLEN + offsetof(struct ifinfomsg, ifi_index),
-			  (uint32_t)ifindex);
 }
 
 int nl_nsid_wait(int fd)

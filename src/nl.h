@@ -126,10 +126,6 @@ int nl_nsid_ask(struct nl *nl, uint32_t first, uint32_t step, uint32_t n,
  * filter. Returns the descriptor, CLOEXEC, or a recorded failure. */
 int nl_nsid_watch(int32_t nsid);
 
-/* Opens a socket that hears only the removal (RTM_DELLINK) of the link with
- * this index. Returns the descriptor, CLOEXEC, or a recorded failure. */
-int nl_link_watch(int ifindex);
-
 /* Blocks until nl_nsid_watch()'s socket has heard something or overran.
  * Returns 1 for the id's end, 0 when that may have been lost, or a recorded
  * failure. EINTR is survived. */

@@ -14,12 +14,12 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "args.h"
 #include "fail.h"
 #include "lifeline.h"
-#include "netns.h"
+#include "lock.h"
+#include "orphan.h"
 #include "priv.h"
 
 #define MAX_SIZE (64 * 1024)
@@ -483,18 +483,34 @@ static int count(struct dev_home *home, unsigned *n)
 	return r;
 }
 
+struct sweep {
+	struct dev_home *home;
+	struct deadline deadline;
+};
+
+static int sweep_one(const struct dev *dev, void *arg)
+{
+	struct sweep *sweep = arg;
+	int r = orphan_remove(sweep->home, dev, &sweep->deadline);
+
+	return r < 0 ? r : 0;
+}
+
 /* A VM that has just ended may have left a device for a moment: it is waited for, and an
  * orphan goes at once, before anybody is refused.
  * Returns 0 and how many there are, or a recorded failure. */
-static int count_when_settled(struct dev_home *home, uint32_t max, unsigned *n)
+static int count_when_settled(struct dev_home *home, uint32_t most, unsigned *n)
 {
-	const struct timespec moment = { .tv_nsec = 2L * 1000 * 1000 };
+	struct sweep sweep = { home, deadline_in(200) };
 
-	for (unsigned tries = 0; count(home, n) == 0 && *n >= max && tries < 25; tries++) {
-		if (tries == 0 && lifeline_sweep(home) < 0)
-			fail_clear();
-		nanosleep(&moment, NULL);
-	}
+	if (count(home, n) < 0)
+		return fail_code();
+	if (*n <= most)
+		return 0;
+	if (orphan_each_marked(home, sweep_one, &sweep) < 0)
+		fail_clear();
+	while (count(home, n) == 0 && *n > most && deadline_nap(&sweep.deadline))
+		;
 	return fail_code();
 }
 
@@ -562,7 +578,8 @@ static int check_owner(const struct dev_plan *plan)
 	return 0;
 }
 
-int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *plan, int *lock)
+int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *plan,
+		unsigned planned, int *lock)
 {
 	const struct policy_act act = { {
 		[KEY_VERBS] = verb,
@@ -571,22 +588,26 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 		[KEY_MODE] = mode_word(plan->mode),
 		[KEY_NAME] = plan->name,
 	} };
+	struct deadline deadline = deadline_in(DEADLINE_MS);
 	struct policy_rule rule = { .max = 0 };
 	unsigned have = 0;
 
-	*lock = -1;
 	if (priv_is_own())
 		return 0;
 	if (ask(&act, &rule) < 0 || check_owner(plan) < 0)
 		return fail_code();
 	if (rule.max == NO_LIMIT)
 		return 0;
+	if (planned >= rule.max)
+		return denied(&act, &rule, planned);
 	/* A key of the user's own: nobody else takes this lock, or can stall it. */
-	*lock = netns_lock(UINT64_C(3) << 32 | getuid(), "cannot count devices");
-	if (*lock >= 0 && count_when_settled(home, rule.max, &have) == 0 && have >= rule.max)
-		denied(&act, &rule, have);
-	if (fail_code() && *lock >= 0)
-		close(steal_fd(lock));
+	if (*lock < 0 && lock_take(lock, LOCK_COUNT, getuid(), &deadline, "cannot count devices") < 0)
+		return fail_errnum() == EBUSY ?
+			       fail_hint("another vnetctl of yours is making one: is it stopped?") :
+			       fail_code();
+	if (count_when_settled(home, rule.max - planned - 1, &have) == 0 &&
+	    have + planned >= rule.max)
+		denied(&act, &rule, have + planned);
 	return fail_code();
 }
 

@@ -61,10 +61,13 @@ const struct policy_rule *policy_decide(const struct policy *policy, const struc
  * (netns, as given to -n, or NULL). Returns 0 or a recorded failure. */
 int policy_begin(const char *netns);
 
-/* May the caller make this device by this command? *lock gets -1, or a descriptor to be closed
- * when the device is there (or is not to be): until then no other process of the same user
- * is told that there is room for one more. Returns 0 or a recorded failure. */
-int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *plan, int *lock);
+/* Asks whether the caller may make this device by this command, besides so many that are planned
+ * and permitted already. *lock is -1, or what an earlier call has left there; it may get a
+ * descriptor that the caller closes when the devices are there (or are not to be): until then no
+ * other process of the same user is told that there is room for one more. Returns 0 or a recorded
+ * failure. */
+int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *plan,
+		unsigned planned, int *lock);
 
 /* May the caller use this device by this command, in that mode? It must be the caller's.
  * Returns 0 or a recorded failure. */

@@ -184,6 +184,12 @@ int priv_become(const char *name, uid_t uid, gid_t gid)
 	return priv_keep_only(0);
 }
 
+int priv_explain_net_admin(void)
+{
+	return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
+			 "container --cap-add NET_ADMIN)");
+}
+
 bool priv_is_root(void)
 {
 	return getuid() == 0 && geteuid() == 0;

@@ -13,6 +13,8 @@
 /* A set of capabilities has this bit for each of them. */
 #define POWER(cap) (UINT64_C(1) << (cap))
 
+#define POWER_ALL UINT64_MAX
+
 /* What it takes to look into processes of others. */
 #define POWER_LOOK (POWER(CAP_SYS_PTRACE) | POWER(CAP_DAC_READ_SEARCH))
 
@@ -55,6 +57,10 @@ int priv_keep_only(uint64_t keep);
  * is empty), group, user, in that order; then without any capability and
  * with no_new_privs. All of it is read back. Returns 0 or a recorded failure. */
 int priv_become(const char *name, uid_t uid, gid_t gid);
+
+/* Adds to the failure on record that CAP_NET_ADMIN is missing, and how to get it. Returns the
+ * recorded code. */
+int priv_explain_net_admin(void);
 
 /* True when an exec gives the process all capabilities, whatever it gave up before. */
 bool priv_is_root(void);

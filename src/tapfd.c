@@ -85,9 +85,7 @@ int tapfd_make_tap(const char *name, bool multi_queue)
 		/* The kernel says EBUSY where rtnetlink would say EEXIST. */
 		fail_errno(err == EBUSY ? EEXIST : err, NULL, "cannot create tap %s", name);
 		if (err == EPERM)
-			fail_hint(
-				"this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
-				"container --cap-add NET_ADMIN)");
+			priv_explain_net_admin();
 		return fail_code();
 	}
 	return steal_fd(&fd);
@@ -351,6 +349,23 @@ static int borrow(pid_t pid, int fd)
 	auto_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+}
+
+bool tapfd_leads_to(pid_t pid, int fd, const char *name)
+{
+	auto_close int twin = borrow(pid, fd);
+	struct ifreq ifr = { 0 };
+
+	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) == 0 && streq(ifr.ifr_name, name);
+}
+
+int tapfd_borrow(pid_t pid, int fd)
+{
+	int twin = borrow(pid, fd);
+
+	if (twin < 0)
+		return fail_sys("cannot take descriptor %d of process %d", fd, pid);
+	return twin;
 }
 
 bool tapfd_is_dead(pid_t pid, int fd)

@@ -33,6 +33,13 @@ int tapfd_open_tap(const char *name, bool multi_queue);
  * still lives (a removed macvtap answers ENOLINK). Returns 0 or a recorded failure. */
 int tapfd_ask(int fd, struct tapfd_info *info);
 
+/* True when descriptor fd of process pid is attached to a living device of that name. */
+bool tapfd_leads_to(pid_t pid, int fd, const char *name);
+
+/* Duplicates descriptor fd of process pid, for good: both are one queue. Returns a CLOEXEC
+ * descriptor or a recorded failure. */
+int tapfd_borrow(pid_t pid, int fd);
+
 /* Sets or clears IFF_PERSIST of the tap behind fd. Returns 0 or a recorded failure. */
 int tapfd_set_persist(int fd, bool on);
 

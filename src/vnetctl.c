@@ -14,7 +14,8 @@
 #include "priv.h"
 
 static const struct cmd *const cmds[] = {
-	&cmd_create, &cmd_mode, &cmd_open_exec, &cmd_helper, &cmd_destroy, &cmd_list,
+	&cmd_create, &cmd_mode,	   &cmd_open_exec, &cmd_exec,
+	&cmd_helper, &cmd_destroy, &cmd_list,
 };
 
 struct options {
@@ -321,94 +322,11 @@ static int run_line(struct options *o, int argc, char **argv)
 	return run_cmd(cmd, o, argc - 1, argv + 1);
 }
 
-/* Lines of a batch that stand together and are of one command. */
-struct together {
-	const struct cmd *cmd; /* NULL: one line of any other kind */
-	struct batch_line lines[DEV_AT_ONCE];
-	size_t n;
-	unsigned total; /* lines of the batch, 0 if that is not known */
-};
-
-/* Tells the failure on record; a command of many names has told some itself. Returns false
- * when the batch ends here. */
+/* Prints the failure on record. Returns false when the batch ends here. */
 static bool go_on(const struct options *o)
 {
 	fail_note();
 	return o->force || !fail_was_told();
-}
-
-static void forget(struct together *t)
-{
-	while (t->n)
-		batch_line_free(&t->lines[--t->n]);
-}
-
-static void tell_progress(const struct together *t, size_t i)
-{
-	if (t->lines[i].line < t->total)
-		fail_progress("line", t->lines[i].line, t->total);
-}
-
-/* What cannot be done in one is done line by line. Returns false when the batch ends here. */
-static bool run_together(struct options *o, struct together *t)
-{
-	bool on = true;
-	size_t i = 0;
-
-	if (t->cmd && t->n > 1) {
-		tell_progress(t, 0);
-		i = t->cmd->run_many(&o->ctx, t->lines, t->n);
-		on = go_on(o);
-	}
-	for (; on && i < t->n; i++) {
-		tell_progress(t, i);
-		fail_place(t->lines[i].place);
-		run_line(o, t->lines[i].argc, t->lines[i].argv);
-		on = go_on(o);
-	}
-	fail_place(NULL);
-	forget(t);
-	return on;
-}
-
-/* The command that does such lines together, or NULL. A policy judges line by line. */
-static const struct cmd *joins(int argc, char **argv)
-{
-	const struct cmd *cmd = argc > 1 ? find_cmd(argv[0]) : NULL;
-
-	return cmd && cmd->run_many && !streq(argv[1], "help") && priv_is_own() ? cmd : NULL;
-}
-
-/* A line waits for the next one only if that is there: who writes into a pipe may wait
- * for us. Returns false when the batch ends here. */
-static bool take_line(struct options *o, struct batch *b, struct together *t, int argc, char **argv)
-{
-	const struct cmd *cmd = joins(argc, argv);
-
-	if (t->n && (cmd != t->cmd || t->n == ARRAY_SIZE(t->lines)) && !run_together(o, t))
-		return false;
-	t->cmd = cmd;
-	if (batch_keep(b, argc, &t->lines[t->n]) < 0)
-		return false;
-	t->n++;
-	return (cmd && batch_is_ready(b)) || run_together(o, t);
-}
-
-/* What is on record is told when all before it is done. Returns false when the batch ends
- * here. */
-static bool take_bad_line(struct options *o, const struct batch *b, struct together *t)
-{
-	bool on;
-
-	fail_hold();
-	on = run_together(o, t);
-	fail_release();
-	if (!on) {
-		fail_clear();
-		return false;
-	}
-	fail_place(b->place);
-	return fail_code() == FAIL_USAGE && go_on(o);
 }
 
 /* With what the caller himself may read. */
@@ -422,9 +340,8 @@ static int open_batch(const char *path)
 static int run_batch(struct options *o)
 {
 	struct batch b = { .name = o->batch };
-	struct together t = { .n = 0 };
 	auto_close int file = -1;
-	bool on = true;
+	unsigned total;
 	char **argv;
 	int argc;
 
@@ -434,15 +351,22 @@ static int run_batch(struct options *o)
 			return fail_sys("cannot open %s", o->batch);
 		b.fd = file;
 	}
-	t.total = batch_lines(&b);
-	while (on && (argc = batch_next(&b, &argv)) != 0)
-		on = argc > 0 ? take_line(o, &b, &t, argc, argv) : take_bad_line(o, &b, &t);
-	if (on)
-		run_together(o, &t);
-	forget(&t);
+	total = batch_lines(&b);
+	while ((argc = batch_next(&b, &argv)) != 0) {
+		/* After a line that cannot be read, only a wrong one can be passed over. */
+		bool readable = argc > 0 || fail_code() == FAIL_USAGE;
+
+		if (b.line < total)
+			fail_progress("line", b.line, total);
+		fail_place(b.place);
+		if (argc > 0)
+			run_line(o, argc, argv);
+		if (!go_on(o) || !readable)
+			break;
+	}
 	fail_note();
 	fail_place(NULL);
-	fail_progress("line", t.total, t.total);
+	fail_progress("line", total, total);
 	batch_free(&b);
 	return 0;
 }

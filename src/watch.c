@@ -9,6 +9,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -16,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "deadline.h"
 #include "fail.h"
 #include "nl.h"
 #include "priv.h"
@@ -52,6 +54,8 @@ static int close_others(int *keep, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		unsigned fd = (unsigned)keep[i];
 
+		if (keep[i] < 0)
+			continue;
 		if (fd > from && close_from_to(from, fd - 1) < 0)
 			return fail_sys("cannot close descriptors");
 		from = fd + 1;
@@ -125,9 +129,9 @@ static int become_watcher(const struct watch *watch, int *keep)
 {
 	if (setsid() < 0 || chdir("/") < 0)
 		return fail_sys("cannot leave the session");
-	/* To remove the device. */
-	if (priv_keep_only(POWER(CAP_NET_ADMIN)) < 0 ||
-	    close_others(keep, watch->n_keep + 2) < 0)
+	/* To remove the device, and to see who holds it. */
+	if (priv_keep_only(POWER(CAP_NET_ADMIN) | POWER_LOOK) < 0 ||
+	    close_others(keep, watch->n_keep + 3) < 0)
 		return fail_code();
 	set_signals();
 	set_title(watch->argv, watch->title);
@@ -136,54 +140,98 @@ static int become_watcher(const struct watch *watch, int *keep)
 
 struct watcher {
 	const struct watch *watch;
-	int *keep; /* heard, ready, and what it needs besides */
+	int *keep; /* heard, ready, followed, and what it needs besides */
 	int heard;
+	int followed; /* pidfd, or -1 */
+	bool ended;   /* the process that was followed has, and there is more to be said of it */
 };
 
-static ssize_t tell_ready(int fd, int err)
+static void tell_ready(int fd, int err)
 {
 	ssize_t n;
 
+	/* When the starter was killed nobody listens: it is on duty all the same. */
 	do
 		n = send(fd, &err, sizeof(err), MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	return n;
 }
 
-/* A broken socket is no reason to leave a device behind, nor to remove one. */
+static int open_pid(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* Waits for the next event. A broken socket is no reason to leave a device behind, nor to remove
+ * one: it is the same as a lost message. */
+static enum watch_event next_event(struct watcher *watcher)
+{
+	for (;;) {
+		struct pollfd fds[] = { { .fd = watcher->heard, .events = POLLIN },
+					{ .fd = watcher->followed, .events = POLLIN } };
+		int n = poll(fds, ARRAY_SIZE(fds), watcher->ended ? 2000 : -1), r;
+
+		if (n < 0)
+			continue;
+		if (n == 0) {
+			watcher->ended = false;
+			return WATCH_ENDED;
+		}
+		if (fds[0].revents) {
+			r = nl_nsid_wait(watcher->heard);
+			fail_clear();
+			return r > 0 ? WATCH_DEAD : WATCH_LOST;
+		}
+		util_close(&watcher->followed);
+		watcher->followed = -1;
+		watcher->ended = true;
+	}
+}
+
+static void follow(struct watcher *watcher, pid_t next)
+{
+	if (next == WATCH_GO_ON)
+		return;
+	util_close(&watcher->followed);
+	watcher->followed = next > 0 ? open_pid(next) : -1;
+	/* It has ended already, or cannot be followed. */
+	watcher->ended = watcher->followed < 0;
+}
+
 static void live(void *arg)
 {
 	struct watcher *watcher = arg;
 	const struct watch *watch = watcher->watch;
-	int err = 0, r;
+	pid_t next;
+	int err = 0;
 
 	if (become_watcher(watch, watcher->keep) < 0 || watch->begin(watch->arg) < 0)
 		err = fail_errnum() ? fail_errnum() : EPROTO;
-	if (tell_ready(watch->ready, err) < 0 || err)
+	tell_ready(watch->ready, err);
+	if (err)
 		_exit(1);
-	do {
-		r = nl_nsid_wait(watcher->heard);
-		if (r < 0)
-			fail_clear();
-		r = watch->wake(r > 0, watch->arg);
-	} while (r > 0);
-	_exit(r < 0);
+	while ((next = watch->wake(next_event(watcher), watch->arg)) != WATCH_DONE)
+		follow(watcher, next);
+	_exit(0);
 }
 
 int watch_start(const struct watch *watch)
 {
-	auto_close int heard = nl_nsid_watch(watch->nsid);
-	struct watcher watcher = { .watch = watch, .heard = heard };
+	auto_close int heard = nl_nsid_watch(watch->nsid), followed = open_pid(watch->pid);
+	struct watcher watcher = { .watch = watch, .heard = heard, .followed = followed };
+	size_t n = watch->n_keep;
 	int r;
 
 	if (heard < 0)
 		return heard;
-	watcher.keep = calloc(watch->n_keep + 2, sizeof(*watcher.keep));
+	if (followed < 0)
+		return fail_sys("cannot follow process %d", watch->pid);
+	watcher.keep = calloc(n + 3, sizeof(*watcher.keep));
 	if (!watcher.keep)
 		return fail_errno(ENOMEM, NULL, "cannot start the watcher");
-	memcpy(watcher.keep, watch->keep, watch->n_keep * sizeof(*watcher.keep));
-	watcher.keep[watch->n_keep] = heard;
-	watcher.keep[watch->n_keep + 1] = watch->ready;
+	memcpy(watcher.keep, watch->keep, n * sizeof(*watcher.keep));
+	watcher.keep[n] = heard;
+	watcher.keep[n + 1] = watch->ready;
+	watcher.keep[n + 2] = followed;
 	r = start(live, &watcher);
 	free(watcher.keep);
 	return r;
@@ -191,42 +239,22 @@ int watch_start(const struct watch *watch)
 
 int watch_await(int fd)
 {
-	ssize_t n;
+	const struct timeval most = { .tv_sec = DEADLINE_MS / 1000 };
+	ssize_t n = -1;
 	int err;
 
-	do
-		n = recv(fd, &err, sizeof(err), 0);
-	while (n < 0 && errno == EINTR);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) == 0) {
+		do
+			n = recv(fd, &err, sizeof(err), 0);
+		while (n < 0 && errno == EINTR);
+	}
+	if (n < 0 && errno == EAGAIN)
+		return fail_errno(ETIMEDOUT, NULL, "cannot start the watcher");
 	if (n < 0)
 		return fail_sys("cannot start the watcher");
 	if (n != sizeof(err))
 		return fail_refuse("cannot start the watcher: it ended at once: was it killed?");
 	return err ? fail_errno(err, NULL, "cannot start the watcher") : 0;
-}
-
-struct detached {
-	int keep[4]; /* sorted */
-	size_t n;
-	void (*work)(void *arg);
-	void *arg;
-};
-
-static void work_detached(void *arg)
-{
-	struct detached *detached = arg;
-
-	if (close_others(detached->keep, detached->n) == 0)
-		detached->work(detached->arg);
-}
-
-int watch_detach(const int *keep, size_t n, void (*work)(void *arg), void *arg)
-{
-	struct detached detached = { .n = n, .work = work, .arg = arg };
-
-	if (n > ARRAY_SIZE(detached.keep))
-		return fail_errno(EMFILE, NULL, "cannot start a process");
-	memcpy(detached.keep, keep, n * sizeof(*keep));
-	return start(work_detached, &detached);
 }
 
 static ssize_t read_byte(int fd)

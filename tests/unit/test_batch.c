@@ -385,50 +385,6 @@ static void test_unreadable(void **state)
 	done(&b);
 }
 
-/* A line that is kept outlives the next one. */
-static void test_keep(void **state)
-{
-	struct batch b = BATCH("one 't w o'\ntwo\n");
-	struct batch_line line;
-	char **argv;
-
-	(void)state;
-	assert_int_equal(batch_next(&b, &argv), 2);
-	assert_int_equal(batch_keep(&b, 2, &line), 0);
-	check_next(&b, 2, "two");
-	assert_int_equal(line.argc, 2);
-	assert_string_equal(line.argv[0], "one");
-	assert_string_equal(line.argv[1], "t w o");
-	assert_null(line.argv[2]);
-	assert_int_equal(line.line, 1);
-	assert_string_equal(line.place, "file:1");
-	batch_line_free(&line);
-	assert_null(line.argv);
-	done(&b);
-}
-
-/* Ready is a whole line that was read, not one that is still written. */
-static void test_ready(void **state)
-{
-	struct batch b = { .name = "file" };
-	int ends[2];
-
-	(void)state;
-	assert_int_equal(pipe(ends), 0);
-	b.fd = ends[0];
-	assert_false(batch_is_ready(&b));
-	assert_int_equal(write(ends[1], "a\nb\nc", 5), 5);
-	check_next(&b, 1, "a");
-	assert_true(batch_is_ready(&b));
-	check_next(&b, 2, "b");
-	assert_false(batch_is_ready(&b));
-	assert_int_equal(write(ends[1], "c\n", 2), 2);
-	check_next(&b, 3, "cc");
-	close(ends[1]);
-	check_end(&b);
-	done(&b);
-}
-
 /* Counting reads nothing away; a pipe is not counted. */
 static void test_count(void **state)
 {
@@ -465,8 +421,6 @@ int main(void)
 		cmocka_unit_test_setup(test_growth, forget_failure),
 		cmocka_unit_test_setup(test_name, forget_failure),
 		cmocka_unit_test_setup(test_unreadable, forget_failure),
-		cmocka_unit_test_setup(test_keep, forget_failure),
-		cmocka_unit_test_setup(test_ready, forget_failure),
 		cmocka_unit_test_setup(test_count, forget_failure),
 	};
 

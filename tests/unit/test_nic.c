@@ -51,8 +51,8 @@ static const char *said(const char *kind, const char *link, unsigned flags)
 	static struct capture cap;
 	struct nic nic;
 
-	nic_init(&nic, "open-exec");
-	nic.home = nic.at = &home;
+	nic_init(&nic, "open-exec", LIFE_FD);
+	nic.home = &home;
 	nic.dev = (struct dev){ .name = "vm0", .kind = dev_kind_find(kind) };
 	nic.link = (struct dev){ .ifindex = 2, .flags = flags };
 	snprintf(nic.link.name, sizeof(nic.link.name), "%s", link);
@@ -94,7 +94,7 @@ static void test_no_link(void **state)
 	struct nic nic;
 
 	(void)state;
-	nic_init(&nic, "open-exec");
+	nic_init(&nic, "open-exec", LIFE_FD);
 	nic_warn(&nic);
 	nic_undo(&nic, -1);
 	check_no_failure();

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A lock is one byte of a file that belongs to the network namespace and that nobody can open
+ * without CAP_NET_ADMIN there (mode 0600; net_ctl_permissions() in net/sysctl_net.c). The byte
+ * is locked by fcntl_locking(2), as an open file description lock: it goes with the last
+ * descriptor, however its holder ends. Nothing is written.
+ *
+ * A write lock needs a descriptor that could write. Containers and units mount /proc/sys
+ * read-only on top of /proc: then /proc is cloned without what is mounted on it, for the same
+ * file. That takes CAP_SYS_ADMIN; without it flock(2), which needs only to read, locks the file as
+ * a whole, and no watcher can be there, because that takes CAP_SYS_ADMIN too.
+ *
+ * Processes that see another mount of procfs, in a pid namespace of their own, do not exclude
+ * each other. */
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+
+#include "fail.h"
+#include "priv.h"
+
+#define FILE_BELOW_PROC "sys/net/ipv4/tcp_fastopen_key"
+
+static int open_below(int dir, int mode)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
+
+	return openat(dir, dir < 0 ? "/proc/" FILE_BELOW_PROC : FILE_BELOW_PROC, mode | O_CLOEXEC);
+}
+
+static int clone_proc(void)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
+
+	return (int)syscall(SYS_open_tree, AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
+/* Returns a descriptor, which is read-only if only flock(2) will do, or -1 with errno set. */
+static int open_file(void)
+{
+	int fd = open_below(AT_FDCWD, O_RDWR);
+
+	if (fd < 0 && errno == EROFS) {
+		auto_close int proc = clone_proc();
+
+		fd = proc < 0 ? -1 : open_below(proc, O_RDWR);
+		if (fd < 0)
+			fd = open_below(AT_FDCWD, O_RDONLY);
+	}
+	return fd;
+}
+
+static int refuse(const char *what)
+{
+	/* The file is 0600: in the end it is this that is missing. */
+	if (errno == EACCES || errno == EPERM) {
+		fail_errno(EPERM, NULL, "%s", what);
+		return priv_explain_net_admin();
+	}
+	return fail_sys("%s: cannot lock /proc/" FILE_BELOW_PROC, what);
+}
+
+static struct flock byte_of(enum lock_kind kind, uint32_t number)
+{
+	return (struct flock){
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)((uint64_t)kind << 32 | number),
+		.l_len = 1,
+	};
+}
+
+static bool is_read_only(int fd)
+{
+	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
+/* Returns 0, or -1 with errno set (EAGAIN: another process has it). */
+static int try_lock(int fd, enum lock_kind kind, uint32_t number)
+{
+	struct flock byte = byte_of(kind, number);
+
+	if (is_read_only(fd))
+		return flock(fd, LOCK_EX | LOCK_NB);
+	return fcntl(fd, F_OFD_SETLK, &byte);
+}
+
+int lock_take(int *fd, enum lock_kind kind, uint32_t number, struct deadline *deadline,
+	      const char *what)
+{
+	if (*fd < 0)
+		*fd = open_file();
+	if (*fd < 0)
+		return refuse(what);
+	/* Held for as long as a VM lives, it must not lock the file as a whole. */
+	if (kind == LOCK_DUTY && is_read_only(*fd))
+		return 0;
+	while (try_lock(*fd, kind, number) < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			return refuse(what);
+		if (!deadline_nap(deadline))
+			return fail_errno(EBUSY, NULL, "%s", what);
+	}
+	return 0;
+}
+
+int lock_is_taken(enum lock_kind kind, uint32_t number)
+{
+	struct flock byte = byte_of(kind, number);
+	auto_close int fd = open_file();
+
+	if (fd < 0)
+		return refuse("cannot ask for a lock");
+	if (fcntl(fd, F_OFD_GETLK, &byte) < 0)
+		return refuse("cannot ask for a lock");
+	return byte.l_type != F_UNLCK;
+}
