@@ -370,13 +370,11 @@ int holders_open_netns(const struct holder *holder)
 	return netns_open_path(path);
 }
 
-int holders_walk(struct holders *h)
+static int walk(struct holders *h)
 {
 	auto_dir DIR *dir = NULL;
 	struct dirent *entry;
 
-	if (h->walked)
-		return 0;
 	/* All of it looks at processes of others. */
 	auto_power struct power power = priv_raise(POWER_LOOK);
 
@@ -396,8 +394,17 @@ int holders_walk(struct holders *h)
 		if ((proc < 0 ? not_opened(h, errno) : look_into(h, (pid_t)pid, proc)) < 0)
 			return fail_code();
 	}
-	if (errno)
-		return fail_walk(errno);
+	return errno ? fail_walk(errno) : 0;
+}
+
+int holders_walk(struct holders *h)
+{
+	if (h->walked)
+		return 0;
+	if (walk(h) < 0) {
+		holders_free(h);
+		return fail_code();
+	}
 	if (h->n)
 		qsort(h->list, h->n, sizeof(*h->list), compare);
 	h->walked = true;

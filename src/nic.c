@@ -356,6 +356,11 @@ static int share(struct nic *nic, struct holders *seen, const struct holder *hol
 	}
 	nic->shared = true;
 	nic->lifetime = LIFE_PERSISTENT;
+	/* Its namespace, for mode and list, when the first holder has gone. */
+	if (nic->dev.netnsid >= 0) {
+		nic->birth.own.nsfd = lifeline_open(nic->home, seen, nic->dev.netnsid, path);
+		fail_clear();
+	}
 	if (nic->queues < wanted)
 		return fail_refuse("cannot share %u queues of %s: its holder has %u", wanted,
 				   nic->dev.name, nic->queues);

@@ -296,10 +296,12 @@ void out_bool(struct out *o, const char *key, bool value)
 
 void out_flag(struct out *o, const char *key, bool value)
 {
-	if (is_json(o))
+	if (is_json(o)) {
 		out_bool(o, key, value);
-	else if (value && o->style == OUT_TEXT)
+	} else if (value && o->style == OUT_TEXT) {
 		printf("%s%s", o->first ? "" : " ", key);
+		o->first = false;
+	}
 }
 
 void out_users(struct out *o, const char *key)
@@ -388,7 +390,10 @@ void out_line(const char *fmt, ...)
 
 int out_plain_end(void)
 {
-	if (fflush(stdout) != 0 || ferror(stdout))
+	if (fflush(stdout) != 0)
 		return fail_sys("cannot write to standard output");
+	/* Why that was is not known any more. */
+	if (ferror(stdout))
+		return fail_refuse("cannot write to standard output: a part of it is missing");
 	return 0;
 }

@@ -97,11 +97,22 @@ int plan_queues(const char *word, const char *text, void *field)
 	return 0;
 }
 
+/* getpwnam(3) has other words for "there is none", too: these are none of them. */
+static bool could_not_ask(void)
+{
+	return errno == EIO || errno == EINTR || errno == EMFILE || errno == ENFILE ||
+	       errno == ENOMEM;
+}
+
 static int find_user(const char *word, const char *text, struct plan_user *user)
 {
-	const struct passwd *pw = getpwnam(text);
+	const struct passwd *pw;
 	uint64_t n;
 
+	errno = 0;
+	pw = getpwnam(text);
+	if (!pw && could_not_ask())
+		return fail_sys("%s: cannot look up user '%s'", word, text);
 	if (!pw && args_number(text, 0, UINT32_MAX - 1, &n) == 0) {
 		user->uid = (uid_t)n;
 		pw = getpwuid(user->uid);
@@ -118,9 +129,13 @@ static int find_user(const char *word, const char *text, struct plan_user *user)
 
 static int find_group(const char *word, const char *text, gid_t *gid)
 {
-	const struct group *gr = getgrnam(text);
+	const struct group *gr;
 	uint64_t n;
 
+	errno = 0;
+	gr = getgrnam(text);
+	if (!gr && could_not_ask())
+		return fail_sys("%s: cannot look up group '%s'", word, text);
 	if (gr)
 		*gid = gr->gr_gid;
 	else if (args_number(text, 0, UINT32_MAX - 1, &n) == 0)

@@ -300,7 +300,10 @@ int watch_standby(void (*work)(void *arg), void *arg)
 
 void watch_standby_go(int fd)
 {
-	if (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+	const struct timeval most = { .tv_sec = DEADLINE_MS / 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) == 0 &&
+	    send(fd, "x", 1, MSG_NOSIGNAL) == 1)
 		read_byte(fd);
 	close(fd);
 }
