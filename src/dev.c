@@ -439,17 +439,9 @@ int dev_get_index(struct nl *nl, int32_t netnsid, int ifindex, struct dev *dev)
 
 struct each {
 	dev_cb *cb;
-	void (*restart)(void *arg);
 	void *arg;
 	int32_t netnsid;
 };
-
-static void each_again(void *arg)
-{
-	struct each *each = arg;
-
-	each->restart(each->arg);
-}
 
 static int each_one(const struct nlmsghdr *nlh, void *arg)
 {
@@ -466,7 +458,7 @@ static int each_one(const struct nlmsghdr *nlh, void *arg)
 int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
 	     void (*restart)(void *arg), void *arg)
 {
-	struct each each = { cb, restart, arg, netnsid };
+	struct each each = { cb, arg, netnsid };
 	struct nlmsghdr *nlh = get_msg(nl, 0, netnsid);
 
 	if (kind_name) {
@@ -475,12 +467,13 @@ int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
 		mnl_attr_put_strz(nlh, IFLA_INFO_KIND, kind_name);
 		mnl_attr_nest_end(nlh, info);
 	}
-	return nl_dump(nl, each_one, restart ? each_again : NULL, &each, "cannot list devices");
+	(void)restart;
+	return nl_dump(nl, each_one, &each, "cannot list devices");
 }
 
 int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg)
 {
-	struct each each = { .cb = cb, .arg = arg, .netnsid = netnsid };
+	struct each each = { cb, arg, netnsid };
 
 	get_msg(nl, ifindex, netnsid);
 	return nl_talk(nl, each_one, &each, "cannot find the device with index %d", ifindex);

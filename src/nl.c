@@ -122,9 +122,9 @@ bool nl_fits(const struct nl *nl, size_t size)
 	return NL_BUF - nl->used > size && nl->queued + 1 < NL_MOST;
 }
 
+/* The caller has raised the power. */
 static int send_queue(struct nl *nl)
 {
-	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
 	ssize_t n;
 
@@ -135,6 +135,14 @@ static int send_queue(struct nl *nl)
 	nl->used = 0;
 	nl->queued = 0;
 	return n < 0 ? -1 : 0;
+}
+
+/* What is no dump is done when it is sent. */
+static int send_with_power(struct nl *nl)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
+
+	return send_queue(nl);
 }
 
 /* Returns the number of bytes received, or -1 with errno set. Messages that
@@ -329,18 +337,52 @@ int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 	memcpy(x.lenient, nl->lenient, sizeof(x.lenient));
 	memset(nl->lenient, 0, sizeof(nl->lenient));
 	nl->failed = 0;
-	if (send_queue(nl) < 0)
+	if (send_with_power(nl) < 0)
 		return fail_sys("%s", what);
 	return read_answers(nl, &x);
 }
 
-/* One pass of a dump. Returns 1 when it was interrupted. */
-static int dump_once(struct nl *nl, nl_answer *cb, void *arg, const char *what)
+/* What a dump has answered, message behind message. */
+struct pile {
+	uint8_t *p;
+	size_t used, size;
+};
+
+static void free_pile(struct pile *pile)
 {
-	uint32_t seq = nl->seq;
+	free(pile->p);
+}
+
+#define auto_pile __attribute__((cleanup(free_pile)))
+
+static int keep(struct pile *pile, const struct nlmsghdr *nlh, const char *what)
+{
+	size_t end = pile->used + MNL_ALIGN(nlh->nlmsg_len);
+
+	if (!pile->p || end > pile->size) {
+		uint8_t *more = realloc(pile->p, 2 * end);
+
+		if (!more)
+			return fail_errno(ENOMEM, NULL, "%s", what);
+		pile->p = more;
+		pile->size = 2 * end;
+	}
+	memcpy(pile->p + pile->used, nlh, nlh->nlmsg_len);
+	pile->used = end;
+	return 0;
+}
+
+/* One pass of a dump, to its end also when it failed. Returns 1 when it was interrupted.
+ * The power is for receiving, too: most of a dump is made then, and up to Linux 6.1 at
+ * least (not in 6.12) the right to another namespace is asked for each time. */
+static int dump_once(struct nl *nl, struct pile *pile, const char *what)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
 	bool interrupted = false;
 	int r = 0;
 
+	if (send_queue(nl) < 0)
+		return fail_sys("%s", what);
 	for (;;) {
 		const struct nlmsghdr *nlh = (const struct nlmsghdr *)nl->rx;
 		ssize_t n = receive(nl);
@@ -349,7 +391,7 @@ static int dump_once(struct nl *nl, nl_answer *cb, void *arg, const char *what)
 		if (n < 0)
 			return fail_sys("%s", what);
 		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
-			if (nlh->nlmsg_pid != nl->portid || nlh->nlmsg_seq != seq)
+			if (nlh->nlmsg_pid != nl->portid || nlh->nlmsg_seq != nl->seq)
 				continue;
 			if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 				interrupted = true;
@@ -361,35 +403,35 @@ static int dump_once(struct nl *nl, nl_answer *cb, void *arg, const char *what)
 				return r ? r : interrupted;
 			}
 			if (r == 0)
-				r = cb(nlh, arg);
+				r = keep(pile, nlh, what);
 		}
 	}
 }
 
-int nl_dump(struct nl *nl, nl_answer *cb, void (*restart)(void *arg), void *arg, const char *fmt,
-	    ...)
+int nl_dump(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 {
 	struct nlmsghdr *nlh = (struct nlmsghdr *)nl->tx;
+	auto_pile struct pile pile = { NULL, 0, 0 };
 	size_t len = nlh->nlmsg_len;
 	char what[256];
 	va_list ap;
-	int r = 0;
+	int r = 1;
 
 	va_start(ap, fmt);
 	words_of(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	/* A busy host changes links all the time: the last try is taken as it is. */
-	for (int tries = 0; tries < 5; tries++) {
-		if (tries && restart)
-			restart(arg);
+	/* A busy host changes links all the time: the last try is taken as it is, for an error
+	 * would let anybody who makes and removes devices stop everybody else. */
+	for (int tries = 0; r > 0 && tries < 5; tries++) {
+		pile.used = 0;
 		nlh->nlmsg_len = (uint32_t)len;
 		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 		nlh->nlmsg_seq = ++nl->seq;
-		if (send_queue(nl) < 0)
-			return fail_sys("%s", what);
-		r = dump_once(nl, cb, arg, what);
-		if (r <= 0 || !restart)
-			break;
+		r = dump_once(nl, &pile, what);
+	}
+	for (size_t at = 0; r >= 0 && at < pile.used; at += MNL_ALIGN(nlh->nlmsg_len)) {
+		nlh = (struct nlmsghdr *)(pile.p + at);
+		r = cb(nlh, arg);
 	}
 	return r < 0 ? r : 0;
 }
@@ -485,7 +527,7 @@ int nl_nsid_each(struct nl *nl, int (*cb)(int32_t nsid, void *arg), void *arg)
 	if (!nl->known && nl_nsid_alive(nl, 0) < 0)
 		return fail_code();
 	nsid_msg(nl, RTM_GETNSID, 0);
-	return nl_dump(nl, walk_nsid, NULL, &walk, "cannot list namespace ids");
+	return nl_dump(nl, walk_nsid, &walk, "cannot list namespace ids");
 }
 
 /* Most are not there: ENOENT. */

@@ -85,13 +85,12 @@ int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...) print
  * names the capability that is missing. Returns FAIL_SYS. */
 int nl_refused(int err, const char *words, const char *fmt, ...) printf_like(3, 4);
 
-/* Sends the one queued message as a dump and calls cb for each answer. Errors
- * in the terminating NLMSG_DONE count (libmnl's own handler ignores them).
- * cb may be called again for the same object when the kernel says that the
- * dump was interrupted: then restart, if not NULL, is called first. Returns 0
- * or a recorded failure. */
-int nl_dump(struct nl *nl, nl_answer *cb, void (*restart)(void *arg), void *arg, const char *fmt,
-	    ...) printf_like(5, 6);
+/* Sends the one queued message as a dump, anew when the kernel says that it was interrupted
+ * (NLM_F_DUMP_INTR: something may be missing, or be there twice), and calls cb for each answer
+ * of the pass that was not; of the fifth, whatever it is. cb may talk on nl itself. Errors
+ * in the terminating NLMSG_DONE count (libmnl's own handler ignores them), and then cb is not
+ * called. Returns 0 or a recorded failure. */
+int nl_dump(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...) printf_like(4, 5);
 
 /* Gives the namespace behind nsfd the id nsid in the socket's namespace.
  * Returns 1, 0 when that id is taken, or a recorded failure. */

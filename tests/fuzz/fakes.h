@@ -76,6 +76,10 @@ bool fake_struck(void);
 bool fake_has_new_link(void);
 bool fake_world_changed(void);
 
+/* Is there a link that vnetctl made? How many dumps were interrupted, and so missed it? */
+bool fake_has_marked_link(void);
+unsigned fake_interrupted(void);
+
 /* How often COMMAND was run, how many descriptors went to QEMU (through descriptor 5), and how
  * many are open that nobody needs. */
 unsigned fake_execs(void);

@@ -33,7 +33,22 @@ over() {
 
 @test "fuzz: command lines" {
 	over cmdline list create open_exec helper exec sent json batch user user_allowed \
-		make_link make_tap interrupted waited
+		make_link make_tap interrupted waited destroy_all
+}
+
+# Whichever of its dumps it is that misses a device.
+@test "fuzz: destroy all, interrupted once, at each of its calls" {
+	local n dots
+
+	for n in {1..150}; do
+		printf -v dots '%*s' "$n" ''
+		printf 'destroy\nall\nforce\n\n%sI' "${dots// /.}" >"$BATS_TEST_TMPDIR/$n"
+	done
+	run build/fuzz/cmdline -timeout=10 "$BATS_TEST_TMPDIR"/*
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	[[ $output =~ 'reached interrupted '([0-9]+) && ${BASH_REMATCH[1]} -ge 2 ]] ||
+		{ echo "$output"; return 1; }
+	[[ $output == *'reached destroy_all '* ]]
 }
 
 @test "fuzz: batch files" {
@@ -45,7 +60,7 @@ over() {
 }
 
 @test "fuzz: answers of the kernel" {
-	over reply get each again kind mark altname error nsid failed
+	over reply get each kind mark altname error nsid failed
 }
 
 @test "fuzz: placeholders" {

@@ -48,12 +48,6 @@ static int see(const struct dev *dev, void *arg)
 	return seen->stop && --seen->stop == 0 ? fail_refuse("enough") : 0;
 }
 
-static void see_again(void *arg)
-{
-	((struct seen *)arg)->devs = 0;
-	REACHED(again);
-}
-
 static int see_nsid(int32_t nsid, void *arg)
 {
 	CHECK(nsid >= 0);
@@ -111,7 +105,7 @@ static int ask(struct nl *nl, uint8_t question)
 		r = dev_get_index(nl, 7, 5, &dev);
 		break;
 	case 2:
-		return dev_each(nl, "macvtap", -1, see, see_again, &seen);
+		return dev_each(nl, "macvtap", -1, see, NULL, &seen);
 	case 3:
 		return dev_each(nl, NULL, 7, see, NULL, &seen);
 	case 4:
