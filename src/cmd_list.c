@@ -233,11 +233,11 @@ static void show_altname(const char *altname, void *arg)
 	out_item(names->out, altname);
 }
 
-static void show_altnames(struct list *list, const struct dev *dev)
+static void show_altnames(struct list *list)
 {
 	struct altnames names = { &list->out, false };
 
-	dev_each_altname(dev, show_altname, &names);
+	dev_each_altname(&list->ctx->home.nl, show_altname, &names);
 	if (names.any)
 		out_list_end(&list->out);
 }
@@ -317,10 +317,10 @@ static void show_details(struct list *list, const struct dev *dev, const struct 
 		out_str(o, "owner", owner_text(dev, text));
 	}
 	show_node(list, dev, way);
-	dev_alias(dev, text);
+	dev_alias(&list->ctx->home.nl, text);
 	if (text[0])
 		out_str(o, "ifalias", text);
-	show_altnames(list, dev);
+	show_altnames(list);
 }
 
 static enum out_ink state_ink(const char *state)

@@ -332,11 +332,7 @@ static void parse_attr(const struct nlattr *attr, struct dev *dev)
 	case IFLA_LINKINFO:
 		parse_linkinfo(attr, dev);
 		break;
-	case IFLA_IFALIAS:
-		dev->ifalias = attr;
-		break;
 	case IFLA_PROP_LIST:
-		dev->altnames = attr;
 		parse_altnames(attr, dev);
 		break;
 	}
@@ -382,10 +378,8 @@ static int store(const struct nlmsghdr *nlh, void *arg)
 	struct get *get = arg;
 
 	if (nlh->nlmsg_type == RTM_NEWLINK &&
-	    mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct ifinfomsg)) {
+	    mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct ifinfomsg))
 		parse(nlh, get->netnsid, get->dev);
-		get->dev->ifalias = get->dev->altnames = NULL;
-	}
 	return 0;
 }
 
@@ -479,24 +473,40 @@ int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg)
 	return nl_talk(nl, each_one, &each, "cannot find the device with index %d", ifindex);
 }
 
-void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg), void *arg)
+/* Too long to be kept in a struct dev, and copies of that outlive the message. */
+static const struct nlattr *said_now(const struct nl *nl, uint16_t type)
 {
-	const struct nlattr *attr;
+	const struct nlattr *attr, *found = NULL;
 
-	if (!dev->altnames)
+	if (!nl->now)
+		return NULL;
+	mnl_attr_for_each(attr, nl->now, sizeof(struct ifinfomsg)) {
+		if (mnl_attr_get_type(attr) == type)
+			found = attr;
+	}
+	return found;
+}
+
+void dev_each_altname(const struct nl *nl, void (*cb)(const char *altname, void *arg), void *arg)
+{
+	const struct nlattr *attr, *list = said_now(nl, IFLA_PROP_LIST);
+
+	if (!list)
 		return;
-	mnl_attr_for_each_nested(attr, dev->altnames) {
+	mnl_attr_for_each_nested(attr, list) {
 		if (mnl_attr_get_type(attr) == IFLA_ALT_IFNAME &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			cb(mnl_attr_get_str(attr), arg);
 	}
 }
 
-void dev_alias(const struct dev *dev, char text[256])
+void dev_alias(const struct nl *nl, char text[256])
 {
+	const struct nlattr *attr = said_now(nl, IFLA_IFALIAS);
+
 	text[0] = '\0';
-	if (dev->ifalias)
-		copy_text(dev->ifalias, text, 256);
+	if (attr)
+		copy_text(attr, text, 256);
 }
 
 /* From 2^20 to 2^24: clear of the kernel's own small numbers, and of 24 bits, which is what a

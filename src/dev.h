@@ -78,8 +78,6 @@ struct dev {
 	uid_t maker;		    /* from the mark */
 	ino_t born_in;		    /* from the mark: the namespace it was made from */
 	struct mac guest;	    /* the MAC the guest must use */
-	/* Too long to be kept: only in a dev_each() callback, else NULL. */
-	const struct nlattr *ifalias, *altnames;
 };
 
 /* What is to be made. */
@@ -152,12 +150,12 @@ int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg)
  * port of the bridge, that has this index at home. */
 bool dev_is_on(const struct dev *dev, int link);
 
-/* Calls cb for each alternative name of a device in a dev_each() callback. */
-void dev_each_altname(const struct dev *dev, void (*cb)(const char *altname, void *arg), void *arg);
+/* Calls cb for each alternative name of the device that nl's dev_each() or dev_look() is calling
+ * back for; for none outside of a callback. */
+void dev_each_altname(const struct nl *nl, void (*cb)(const char *altname, void *arg), void *arg);
 
-/* Copies the user's alias (ifalias) into text; empty when there is none. Only
- * in a dev_each() callback. */
-void dev_alias(const struct dev *dev, char text[256]);
+/* Copies the user's alias (ifalias) of that device into text; empty when there is none. */
+void dev_alias(const struct nl *nl, char text[256]);
 
 /* Chooses the index of a device that is to be made, at random: no index is then met twice by
  * chance among the nodes in /dev, which all network namespaces share. Returns 0 or a recorded

@@ -269,6 +269,17 @@ static bool is_lenient(const struct exchange *x, uint32_t i)
 	return i < NL_MOST && x->lenient[i / 64] >> i % 64 & 1;
 }
 
+static int call(struct nl *nl, nl_answer *cb, const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlmsghdr *outer = nl->now;
+	int r;
+
+	nl->now = nlh;
+	r = cb(nlh, arg);
+	nl->now = outer;
+	return r;
+}
+
 /* One answer. Returns 0 or a recorded failure. */
 static int take_answer(struct nl *nl, const struct exchange *x, const struct nlmsghdr *nlh)
 {
@@ -276,7 +287,7 @@ static int take_answer(struct nl *nl, const struct exchange *x, const struct nlm
 	int err;
 
 	if (nlh->nlmsg_type != NLMSG_ERROR)
-		return x->cb ? x->cb(nlh, x->arg) : 0;
+		return x->cb ? call(nl, x->cb, nlh, x->arg) : 0;
 	err = error_of(nlh);
 	if (!err || (err == EAFNOSUPPORT && is_lenient(x, i)))
 		return 0;
@@ -431,7 +442,7 @@ int nl_dump(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 	}
 	for (size_t at = 0; r >= 0 && at < pile.used; at += MNL_ALIGN(nlh->nlmsg_len)) {
 		nlh = (struct nlmsghdr *)(pile.p + at);
-		r = cb(nlh, arg);
+		r = call(nl, cb, nlh, arg);
 	}
 	return r < 0 ? r : 0;
 }

@@ -33,6 +33,7 @@ struct nl {
 	void *error_arg;
 	uint8_t *tx, *rx; /* NL_BUF bytes each */
 	bool known;	  /* the kernel has seen how much rx takes */
+	const struct nlmsghdr *now; /* what a callback is called for, else NULL */
 };
 
 #define NL_INIT          \

@@ -24,6 +24,7 @@ static void check_dev(const struct dev *dev)
 }
 
 struct seen {
+	const struct nl *nl;
 	unsigned devs, altnames;
 	int stop; /* the callback fails after so many */
 };
@@ -40,9 +41,9 @@ static int see(const struct dev *dev, void *arg)
 	char alias[256];
 
 	check_dev(dev);
-	dev_alias(dev, alias);
+	dev_alias(seen->nl, alias);
 	CHECK(memchr(alias, '\0', sizeof(alias)));
-	dev_each_altname(dev, see_altname, seen);
+	dev_each_altname(seen->nl, see_altname, seen);
 	seen->devs++;
 	REACHED(each);
 	return seen->stop && --seen->stop == 0 ? fail_refuse("enough") : 0;
@@ -89,7 +90,7 @@ static int talk(struct nl *nl, bool tell)
 
 static int ask(struct nl *nl, uint8_t question)
 {
-	struct seen seen = { .stop = question >> 4 };
+	struct seen seen = { .nl = nl, .stop = question >> 4 };
 	bool ok = !fail_code();
 	unsigned n = 0;
 	int32_t nsid;
@@ -132,7 +133,7 @@ static int ask(struct nl *nl, uint8_t question)
 	if (ok && r == 0) {
 		check_dev(&dev);
 		/* The answer is in a buffer that is used again. */
-		CHECK(!dev.ifalias && !dev.altnames);
+		CHECK(!nl->now);
 		REACHED(get);
 	}
 	return r;
