@@ -20,7 +20,7 @@ offered() {
 	# Without package lists it offers neither.
 	! offered linux-image-cloud-amd64 || offered $KERNEL ||
 		skip "this distribution has no $KERNEL"
-	VM_KERNEL=$KERNEL vm_run --smp 2 --timeout 300 ${LONG:+--append vm.every} \
+	VM_KERNEL=$KERNEL vm_run --smp 2 --timeout 600 ${LONG:+--append vm.every} \
 		"$BATS_TEST_DIRNAME/guest.sh"
 	[[ ! -s $REPORT.err && ! -e $REPORT.status ]] ||
 		fail "status $(cat "$REPORT.status")" "$(grep '^not ok' "$REPORT")" "$(<"$REPORT.err")"

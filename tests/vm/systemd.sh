@@ -99,18 +99,27 @@ told() {
 	sed -n "s|^$2 ||p" "/run/vm/$1"
 }
 
-# lists DEV LIFETIME PID: vnetctl has it, held by this process
+# lists DEV KIND PID: exactly this device, held by this process; KIND is fd, watched or tap
 lists() {
-	local json
+	local text rc want="$1: operstate UP type"
 
-	json=$(vnetctl -j -d list "$1") || fail "list: $json" || return
-	jq -e --arg life "$2" --argjson pid "$3" '
-		length == 1 and (.[0] | .made and .lifetime == $life and
-		[.users[] | .pid, .comm] == [$pid, "vmm"])' <<<"$json" >/dev/null || fail "$json"
+	case $2 in
+	fd) want+=" macvtap link eth0 mode bridge address A mtu 1500 lifetime fd made netnsid N" ;;
+	watched) want+=" macvtap link eth0 mode bridge address A mtu 1500 lifetime watched made" ;;
+	tap)
+		want+=" tap master br0 mode bridge address A guest_address A isolated off mtu 1500"
+		want+=" lifetime fd made"
+		;;
+	esac
+	run vnetctl list "$1"
+	text=$(sed -E 's/address [0-9a-f:]{17}/address A/g; s/netnsid [0-9]+/netnsid N/
+		s/operstate UNKNOWN/operstate UP/' /tmp/out)
+	[[ $rc -eq 0 && ! -s /tmp/err && $text == "$want users vmm($3)" ]] ||
+		fail "list: status $rc, $text, $(cat /tmp/err), not $want users vmm($3)"
 }
 
-# silent: no unit had anything to say
-silent() {
+# said_nothing: no unit had anything to say
+said_nothing() {
 	[[ ! -s /run/vm/err ]] || fail "$(cat /run/vm/err)"
 }
 
@@ -172,7 +181,7 @@ is_systemd() {
 	[[ $(readlink /proc/1/exe) == */systemd ]] || fail "process 1: $(readlink /proc/1/exe)" || return
 	[[ $(</proc/self/mounts) == *' /sys/fs/cgroup cgroup2 '* ]] ||
 		fail "$(</proc/self/mounts)" || return
-	systemctl --version | grep -w -- +SECCOMP
+	systemctl --version | grep -qw -- +SECCOMP
 }
 
 # The very lines: nothing but where it says things is ours.
@@ -195,20 +204,20 @@ as_in_readme() {
 loads_module() {
 	rmmod macvtap || return
 	! grep -w macvtap /proc/devices || fail "macvtap is still there" || return
-	start vm@web && silent || return
+	start vm@web && said_nothing || return
 	[[ $(show vm@web NRestarts) == 0 ]] || fail "not at the first try"
 }
 
 listed_and_held() {
 	local args="-machine accel=kvm:tcg -m 1G -nographic /var/lib/vm/web.img"
 
-	silent && lists web fd "$pid" || return
+	said_nothing && lists web fd "$pid" || return
 	[[ $mac == "$MAC" ]] || fail "its address is $mac" || return
 	args+=" -net nic,model=virtio,macaddr=$mac -net tap,fd=$fd"
 	[[ $(told web args) == "$args" ]] || fail "QEMU got $(told web args)" || return
 	[[ $(vnetctl -j list web | jq -r '.[0] | .link, .mode, .address' | xargs) == "eth0 bridge $MAC" ]] ||
 		fail "$(vnetctl list web)" || return
-	! ip link show dev web || fail "ip sees it"
+	! ip link show dev web 2>/dev/null || fail "ip sees it"
 }
 
 # status PID KEY: from /proc/PID/status, blanks made one
@@ -252,14 +261,14 @@ devices_denied() {
 stop_leaves() {
 	start "$1" || return
 	systemctl stop "$1" || fail "stop: $?" || return
-	ends "$1" success && nothing_left && silent
+	ends "$1" success && nothing_left && said_nothing
 }
 
 # kill -9 of the main process, and no restart.
 crash_leaves() {
 	start "$1" || return
 	kill -9 "$pid"
-	ends "$1" signal && nothing_left && silent
+	ends "$1" signal && nothing_left && said_nothing
 }
 
 # again UNIT COMMAND...: after COMMAND it is up again, with the same name and address, but
@@ -277,7 +286,7 @@ again() {
 end_leaves() {
 	start "$1" || return
 	kill -TERM "$pid"
-	ends "$1" success && nothing_left && silent
+	ends "$1" success && nothing_left && said_nothing
 }
 
 crash_restarts() {
@@ -288,7 +297,7 @@ crash_restarts() {
 		again "$1" kill -9 "$pid" || fail "crash $n" || return
 	done
 	[[ $(show "$1" NRestarts) == "$n" ]] || fail "restarts: $(show "$1" NRestarts)" || return
-	systemctl stop "$1" && ends "$1" success && nothing_left && silent
+	systemctl stop "$1" && ends "$1" success && nothing_left && said_nothing
 }
 
 restarts() {
@@ -298,20 +307,20 @@ restarts() {
 	for n in 1 2 3; do
 		again "$1" systemctl restart "$1" || fail "restart $n" || return
 	done
-	systemctl stop "$1" && ends "$1" success && nothing_left && silent
+	systemctl stop "$1" && ends "$1" success && nothing_left && said_nothing
 }
 
 # SIGKILL for every process of the unit, and no restart.
 kill_all_leaves() {
 	start "$1" || return
 	systemctl kill -s KILL "$1" || return
-	ends "$1" signal && nothing_left && silent
+	ends "$1" signal && nothing_left && said_nothing
 }
 
 kill_all_restarts() {
 	start "$1" || return
 	again "$1" systemctl kill -s KILL "$1" || return
-	systemctl stop "$1" && ends "$1" success && nothing_left && silent
+	systemctl stop "$1" && ends "$1" success && nothing_left && said_nothing
 }
 
 # The kernel kills all that is in the control group.
@@ -319,7 +328,7 @@ out_of_memory_leaves() {
 	start "$1" || return
 	[[ $(<"$(control_group "$1")/memory.oom.group") == 1 ]] || fail "no OOMPolicy=kill" || return
 	echo 4096 >"$(control_group "$1")/memory.max"
-	ends "$1" oom-kill && nothing_left && silent
+	ends "$1" oom-kill && nothing_left && said_nothing
 }
 
 two_guests() {
@@ -332,7 +341,7 @@ two_guests() {
 	[[ $mac != "$MAC" ]] || fail "both have $mac" || return
 	systemctl stop vm@web || return
 	lists db fd "$pid" || return
-	systemctl stop vm@db && nothing_left && silent
+	systemctl stop vm@db && nothing_left && said_nothing
 }
 
 # --- lifetime watched -----------------------------------------------------------
@@ -349,7 +358,7 @@ watcher() {
 # A watcher ignores SIGTERM, so that systemd must wait for it, but not long.
 watched_starts() {
 	start vmw@web && lists web watched "$pid" && unprivileged || return
-	ip link show dev web || fail "ip does not see it" || return
+	ip link show dev web >/dev/null || fail "ip does not see it" || return
 	[[ $(watcher vmw@web) =~ ^[0-9]+$ ]] || fail "watchers in the unit: $(watcher vmw@web)"
 }
 
@@ -364,14 +373,14 @@ watched_kill_all() {
 	jq -e '. == [] or (length == 1 and .[0].ifname == "web" and .[0].orphaned)' <<<"$left" >/dev/null ||
 		fail "left: $left" || return
 	start vmwo@web && lists web watched "$pid" || return
-	systemctl stop vmwo@web && ends vmwo@web success && nothing_left && silent
+	systemctl stop vmwo@web && ends vmwo@web success && nothing_left && said_nothing
 }
 
 # --- taps, vhost ------------------------------------------------------------------
 
 tap_starts() {
 	: >/run/vm/ask
-	start tap@web && silent && lists web fd "$pid" && unprivileged || return
+	start tap@web && said_nothing && lists web tap "$pid" && unprivileged || return
 	[[ $(vnetctl -j list web | jq -r '.[0] | .type, .master, .guest_address' | xargs) == "tap br0 $MAC" ]] ||
 		fail "$(vnetctl list web)" || return
 	# /dev/net/tun only: no list of the macvtap unit
@@ -384,10 +393,10 @@ tap_starts() {
 vhost() {
 	local n
 
-	start "$1" && silent && unprivileged || return
+	start "$1" && said_nothing && unprivileged || return
 	n=$(told web args | sed -n 's/.*,vhost=on,vhostfd=\([0-9]*\).*/\1/p')
 	[[ $(readlink "/proc/$pid/fd/$n") == /dev/vhost-net ]] || fail "QEMU got $(told web args)" || return
-	systemctl stop "$1" && ends "$1" success && nothing_left && silent
+	systemctl stop "$1" && ends "$1" success && nothing_left && said_nothing
 }
 
 # --- refused ------------------------------------------------------------------
@@ -531,7 +540,7 @@ check "watched: crash leaves nothing" crash_leaves vmwo@web
 check "watched: restart, again and again" restarts vmw@web
 check "watched: all killed, same name and address again" kill_all_restarts vmw@web
 check "watched: all killed, an orphan at most" watched_kill_all
-life=
+life=tap
 
 check "tap: starts" tap_starts
 reset
@@ -539,6 +548,8 @@ check "tap: stop leaves nothing" stop_leaves tap@web
 check "tap: crash, same name and address again" crash_restarts tap@web
 check "tap: crash leaves nothing" crash_leaves tapo@web
 check "tap: all killed leaves nothing" kill_all_leaves tapo@web
+life=
+
 check "vhost: macvtap" vhost vmv@web
 check "vhost: tap" vhost tapv@web
 

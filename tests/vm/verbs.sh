@@ -10,14 +10,16 @@ exec {say}>&1
 failed=0
 took=0 # ms, of until_true
 
-# check NAME COMMAND...: COMMAND is true, or its output says why not. Then after_failure is
-# called, if there is one.
+# check NAME COMMAND...: COMMAND is true and prints nothing at all: a warning that nobody looks
+# for is a failure, too. Its output says why it was not true. Then after_failure is called, if
+# there is one.
 check() {
-	local name=$1
+	local name=$1 rc=0
 	shift
 
 	rm -f /tmp/why
-	if "$@" >/tmp/why 2>&1; then
+	"$@" >/tmp/why 2>&1 || rc=$?
+	if [[ $rc -eq 0 && ! -s /tmp/why ]]; then
 		echo "ok $name" >&"$say"
 		return
 	fi
@@ -26,6 +28,36 @@ check() {
 	if [[ $(type -t after_failure) == function ]]; then
 		after_failure
 	fi
+}
+
+# run COMMAND...: sets $rc; what it printed is in /tmp/out and /tmp/err
+run() {
+	rc=0
+	# new files: a process that it left may write into the old ones
+	rm -f /tmp/out /tmp/err
+	"$@" >/tmp/out 2>/tmp/err || rc=$?
+}
+
+# says STATUS OUT ERR COMMAND...: it ends with STATUS and prints exactly these, each with a
+# newline; '' is nothing at all
+says() {
+	local want=$1 out=$2 err=$3 rc
+	shift 3
+
+	run "$@"
+	[[ $rc == "$want" ]] && holds /tmp/out "$out" && holds /tmp/err "$err" && return
+	fail "$*: status $rc, stdout '$(cat /tmp/out)', stderr '$(cat /tmp/err)'," \
+		"not $want, '$out', '$err'"
+}
+
+# holds FILE TEXT: exactly TEXT and a newline, or nothing
+holds() {
+	printf '%s' "${2:+$2$'\n'}" | cmp -s - "$1"
+}
+
+# silent COMMAND...: succeeds and prints nothing
+silent() {
+	says 0 '' '' "$@"
 }
 
 fail() {

@@ -9,7 +9,7 @@
 load ../lib/vm
 
 setup_file() {
-	vm_run --smp 2 --timeout 300 ${LONG:+--append vm.every} "$BATS_TEST_DIRNAME/guest.sh"
+	vm_run --smp 2 --timeout 600 ${LONG:+--append vm.every} "$BATS_TEST_DIRNAME/guest.sh"
 }
 
 @test "dummy: create" { reported; }
@@ -39,6 +39,13 @@ setup_file() {
 @test "bridge: destroy" { reported; }
 @test "bridge: open-exec" { reported; }
 @test "bridge: gone after SIGKILL" { reported; }
+@test "several: list, all and by name" { reported; }
+@test "several: mode of one" { reported; }
+@test "several: destroy one" { reported; }
+@test "several: destroy all" { reported; }
+@test "several: destroy link" { reported; }
+@test "several: destroy type" { reported; }
+@test "several: a user's limit beside others' devices" { reported; }
 @test "killed anywhere: macvtap" { reported; }
 @test "killed anywhere: macvtap, lifetime fd" { reported; }
 @test "killed anywhere: tap" { reported; }
