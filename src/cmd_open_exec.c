@@ -210,6 +210,22 @@ static enum nic_vhost vhost_wanted(const struct job *job)
 	return args_form(job) == EXPAND_NETDEV ? VHOST_TRY : VHOST_OFF;
 }
 
+/* While nothing is opened or made. */
+static int check_command(const struct job *job)
+{
+	struct expand_dev *told = calloc(job->req.n + 1, sizeof(*told));
+	int r;
+
+	if (!told)
+		return fail_errno(ENOMEM, NULL, "cannot prepare COMMAND's arguments");
+	for (size_t i = 0; i < job->req.n; i++)
+		told[i].given = job->req.nics[i].want.name;
+	r = expand_check(job->req.argc, job->req.argv, told, job->req.n,
+			 vhost_wanted(job) != VHOST_OFF, args_form(job));
+	free(told);
+	return r;
+}
+
 /* No word is judged, and no rule asked, after the first device is made or opened. */
 static int take_all(struct job *job)
 {
@@ -259,6 +275,7 @@ static int start_watcher(struct job *job)
 static void describe(const struct nic *nic, struct expand_dev *told)
 {
 	*told = (struct expand_dev){
+		.given = nic->want.name,
 		.fds = nic->fds,
 		.vhost = nic->vhosts ? nic->vhost : NULL,
 		.queues = nic->queues,
@@ -364,6 +381,8 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	int r;
 
 	r = parse(argc, argv, &job.req);
+	if (r == 0)
+		r = check_command(&job);
 	if (r == 0 && job.req.run_as)
 		r = plan_find_user("run-as", job.req.run_as, &job.user) < 0 ?
 			    fail_code() :

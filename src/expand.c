@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A placeholder is a word of the table in braces, "{fd}", with the device's
- * name after a colon when there are several, "{fd:vm0}". Any other brace text
- * is COMMAND's own (QEMU takes JSON as arguments) and stays as it is. */
+/* A placeholder is a word of the table in braces, "{fd}", with a device after a
+ * colon when there are several: its name on the command line, "{fd:vm0}", or its
+ * place, "{fd:1}". Any other brace text is COMMAND's own (QEMU takes JSON as
+ * arguments) and stays as it is.
+ *
+ * Of QEMU's own arguments as much is understood as tells which NIC has our
+ * descriptor: "-nic" is both ends in one word, "-device" names its "-netdev", and
+ * each "-net" joins hub 0. */
 #include "expand.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,11 +88,15 @@ static enum word find_word(const char *text, size_t len)
 	return NO_WORD;
 }
 
+static int no_vhost(enum word word, const char *name)
+{
+	return fail_usage("{%s}: %s has no vhost descriptor: say 'vhost on'", words[word], name);
+}
+
 static int put_word(struct text *t, enum word word, const struct expand_dev *dev)
 {
 	if ((word == VHOSTFD || word == VHOSTFDS) && !dev->vhost)
-		return fail_usage("{%s}: %s has no vhost descriptor: say 'vhost on'", words[word],
-				  dev->name);
+		return no_vhost(word, dev->given);
 	switch (word) {
 	case FD:
 		putf(t, "%d", dev->fds[0]);
@@ -126,36 +136,119 @@ struct devs {
 	size_t n;
 };
 
-static const struct expand_dev *find_dev(const struct devs *all, const char *name, size_t len)
+/* Text that does not end in a null byte; s is NULL for none. */
+struct part {
+	const char *s;
+	size_t len;
+};
+
+static bool is_same(struct part a, struct part b)
 {
+	return a.s && b.s && a.len == b.len && !memcmp(a.s, b.s, a.len);
+}
+
+static bool part_is(struct part part, const char *text)
+{
+	return is_same(part, (struct part){ text, strlen(text) });
+}
+
+/* A name with "%d" is not the one that the device gets, and a brace would end the
+ * placeholder: such a device has only its place. */
+static bool is_named(const struct expand_dev *dev)
+{
+	return !strpbrk(dev->given, "%}");
+}
+
+static void put_hole(struct text *t, enum word word, const struct devs *all,
+		     const struct expand_dev *dev)
+{
+	putf(t, "{%s:", words[word]);
+	if (is_named(dev))
+		put(t, dev->given, strlen(dev->given));
+	else
+		putf(t, "%zu", (size_t)(dev - all->devs) + 1);
+	put(t, "}", 1);
+}
+
+static const struct expand_dev *find_dev(const struct devs *all, struct part name)
+{
+	char place[24];
+
 	for (size_t i = 0; i < all->n; i++) {
-		if (strlen(all->devs[i].name) == len && !memcmp(all->devs[i].name, name, len))
+		if (is_named(&all->devs[i]) && part_is(name, all->devs[i].given))
+			return &all->devs[i];
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		snprintf(place, sizeof(place), "%zu", i + 1);
+		if (part_is(name, place))
 			return &all->devs[i];
 	}
 	return NULL;
 }
 
-/* Puts what stands for the len bytes between braces. Returns 1, 0 when they are no
- * placeholder, or a recorded failure. */
-static int put_placeholder(struct text *t, const struct devs *all, const char *name, size_t len)
+static void no_such_dev(enum word word, const struct devs *all, struct part name)
 {
-	const char *colon = memchr(name, ':', len);
-	size_t word_len = colon ? (size_t)(colon - name) : len;
-	enum word word = find_word(name, word_len);
-	const struct expand_dev *dev;
+	struct text known = { .data = NULL };
 
-	if (word == NO_WORD)
-		return 0;
-	if (!colon) {
-		if (all->n > 1)
-			return fail_usage("{%s}: which of the %zu devices? Write {%s:NAME}",
-					  words[word], all->n, words[word]);
-		return put_word(t, word, all->devs) < 0 ? fail_code() : 1;
+	for (size_t i = 0; i < all->n; i++) {
+		put(&known, ", ", i ? 2 : 0);
+		put_hole(&known, word, all, &all->devs[i]);
 	}
-	dev = find_dev(all, colon + 1, len - word_len - 1);
-	if (!dev)
-		return 0;
-	return put_word(t, word, dev) < 0 ? fail_code() : 1;
+	fail_usage("{%s:%.*s}: there is no such device: write %s", words[word],
+		   name.len < 40 ? (int)name.len : 40, name.s, known.data ? known.data : "");
+	free(known.data);
+}
+
+/* The device of a placeholder, whose name is none where none is said. NULL with a failure on
+ * record. */
+static const struct expand_dev *choose_dev(enum word word, const struct devs *all, struct part name)
+{
+	const struct expand_dev *dev = name.s ? find_dev(all, name) : NULL;
+
+	if (!name.s && all->n == 1)
+		return all->devs;
+	if (!name.s)
+		fail_usage("{%s}: which of the %zu devices? Write {%s:NAME}", words[word], all->n,
+			   words[word]);
+	else if (!dev)
+		no_such_dev(word, all, name);
+	return dev;
+}
+
+/* A placeholder in an argument. */
+struct hole {
+	const char *at, *end; /* its brace, and behind it */
+	enum word word;
+	const struct expand_dev *dev;
+};
+
+/* Finds the first placeholder in text. Returns 1, 0 when there is none, or a recorded
+ * failure. */
+static int find_hole(const struct devs *all, const char *text, struct hole *hole)
+{
+	for (; (text = strchr(text, '{')); text++) {
+		size_t len = strcspn(text + 1, ":{}");
+		const char *end = text + 1 + len;
+		struct part name = { .s = NULL };
+
+		hole->word = find_word(text + 1, len);
+		if (hole->word == NO_WORD)
+			continue;
+		if (*end == ':') {
+			name.s = end + 1;
+			end = strchr(name.s, '}');
+			if (!end)
+				return 0;
+			name.len = (size_t)(end - name.s);
+		}
+		if (*end != '}')
+			continue;
+		hole->at = text;
+		hole->end = end + 1;
+		hole->dev = choose_dev(hole->word, all, name);
+		return hole->dev ? 1 : FAIL_USAGE;
+	}
+	return 0;
 }
 
 /* The argument with its placeholders replaced, newly allocated; *found is set when
@@ -163,67 +256,198 @@ static int put_placeholder(struct text *t, const struct devs *all, const char *n
 static char *expand_one(const struct devs *all, const char *arg, bool *found)
 {
 	struct text t = { .data = NULL };
+	struct hole hole = { .at = arg };
+	int r;
 
-	put(&t, "", 0);
-	while (*arg) {
-		const char *end = *arg == '{' ? strchr(arg, '}') : NULL;
-		int r = end ? put_placeholder(&t, all, arg + 1, (size_t)(end - arg - 1)) : 0;
-
-		if (r < 0) {
-			free(t.data);
-			return NULL;
-		}
-		if (r > 0) {
-			*found = true;
-			arg = end + 1;
-		} else {
-			put(&t, arg++, 1);
-		}
+	while ((r = find_hole(all, arg, &hole)) > 0) {
+		*found = true;
+		put(&t, arg, (size_t)(hole.at - arg));
+		r = put_word(&t, hole.word, hole.dev);
+		if (r < 0)
+			break;
+		arg = hole.end;
 	}
+	if (r < 0) {
+		free(t.data);
+		return NULL;
+	}
+	put(&t, arg, strlen(arg));
 	if (!t.data)
 		fail_errno(ENOMEM, NULL, "cannot prepare COMMAND's arguments");
 	return t.data;
 }
 
-/* COMMAND brings its own NIC: "-net nic...". */
-static bool has_nic(char **argv)
+/* --- QEMU's arguments --- */
+
+static bool is_option(const char *word, const char *name)
 {
-	for (; argv[0] && argv[1]; argv++) {
-		if ((streq(argv[0], "-net") || streq(argv[0], "--net")) &&
-		    !strncmp(argv[1], "nic", 3) && (!argv[1][3] || argv[1][3] == ','))
+	return word[0] == '-' && streq(word + 1 + (word[1] == '-'), name);
+}
+
+/* The first value of "key":"value". */
+static struct part json_value(const char *word, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *s = word; (s = strstr(s, key)); s += len) {
+		const char *at = s + len + 1;
+
+		if (s == word || s[-1] != '"' || s[len] != '"')
+			continue;
+		at += strspn(at, " \t\n");
+		if (*at != ':')
+			continue;
+		at += 1 + strspn(at + 1, " \t\n");
+		if (*at == '"')
+			return (struct part){ at + 1, strcspn(at + 1, "\"") };
+		return (struct part){ at, strcspn(at, " \t\n,]}") };
+	}
+	return (struct part){ .s = NULL };
+}
+
+/* The last value of key in "a,key=value,b", where two commas are one of the value, or in
+ * JSON. */
+static struct part value_of(const char *word, const char *key)
+{
+	struct part found = { .s = NULL };
+	size_t len = strlen(key);
+	const char *end;
+
+	if (*word == '{')
+		return json_value(word, key);
+	for (;; word = end + 1) {
+		for (end = word; *end && (end[0] != ',' || end[1] == ',');)
+			end += end[0] == ',' ? 2 : 1;
+		if (!strncmp(word, key, len) && word[len] == '=')
+			found = (struct part){ word + len + 1, (size_t)(end - word) - len - 1 };
+		if (!*end)
+			return found;
+	}
+}
+
+/* "tap" of "tap,id=x" and "id=x,type=tap" */
+static bool has_type(const char *word, const char *type)
+{
+	size_t len = strcspn(word, ",=");
+
+	return part_is(value_of(word, "type"), type) ||
+	       (word[len] != '=' && part_is((struct part){ word, len }, type));
+}
+
+static bool is_net_nic(const char *option, const char *word)
+{
+	return is_option(option, "net") && has_type(word, "nic");
+}
+
+/* A NIC at hub 0. */
+static bool is_hub_nic(const char *option, const char *word)
+{
+	return is_net_nic(option, word) && !value_of(word, "netdev").s;
+}
+
+/* Anything else at hub 0. An unknown type is no argument of QEMU's ("unshare --net qemu"). */
+static bool is_hub_member(const char *option, const char *word)
+{
+	static const char *const types[] = {
+		"user",		"tap",	      "bridge",	    "socket",	     "stream", "dgram",
+		"vde",		"l2tpv3",     "netmap",	    "af-xdp",	     "passt",  "vmnet-host",
+		"vmnet-shared", "vhost-user", "vhost-vdpa", "vmnet-bridged",
+	};
+
+	for (size_t i = 0; is_option(option, "net") && i < ARRAY_SIZE(types); i++) {
+		if (has_type(word, types[i]))
 			return true;
 	}
-	return false;
+	return is_option(option, "netdev") && has_type(word, "hubport") &&
+	       part_is(value_of(word, "hubid"), "0");
 }
+
+/* What is appended by "args net" would join these: a frame from one reaches all of them. */
+static int check_hub(char **argv)
+{
+	size_t nics = 0;
+
+	for (; argv[0] && argv[1]; argv++) {
+		nics += is_hub_nic(argv[0], argv[1]);
+		if (is_hub_member(argv[0], argv[1]) || nics > 1)
+			return fail_usage(
+				"COMMAND has '%s %.60s', which QEMU would join in one hub "
+				"with the '-net' that is appended: say 'args netdev', or "
+				"write {fd} where it belongs",
+				argv[0], argv[1]);
+	}
+	return 0;
+}
+
+int expand_check(int argc, char **argv, const struct expand_dev *devs, size_t n, bool vhost,
+		 enum expand_args style)
+{
+	const struct devs all = { devs, n };
+	bool found = false;
+
+	for (int i = 0; i < argc; i++) {
+		struct hole hole = { .end = argv[i] };
+		int r;
+
+		while ((r = find_hole(&all, hole.end, &hole)) > 0) {
+			found = true;
+			if (!vhost && (hole.word == VHOSTFD || hole.word == VHOSTFDS))
+				return no_vhost(hole.word, hole.dev->given);
+		}
+		if (r < 0)
+			return r;
+	}
+	return style == EXPAND_NET && !found ? check_hub(argv) : 0;
+}
+
+/* --- what is appended --- */
 
 struct vector {
 	char **argv;
 	int n;
 };
 
-static bool add(struct vector *v, char *word)
+static bool set(char **slot, char *word)
 {
-	v->argv[v->n] = word;
-	if (word)
-		v->n++;
-	else
+	free(*slot);
+	*slot = word;
+	if (!word)
 		fail_errno(ENOMEM, NULL, "cannot prepare COMMAND's arguments");
 	return word;
 }
 
-/* "-net": QEMU's hub, which joins all its members. One device, one queue. */
-static bool append_net(struct vector *v, const struct expand_dev *dev, bool nic_wanted)
+static bool add(struct vector *v, char *word)
+{
+	if (!set(&v->argv[v->n], word))
+		return false;
+	v->n++;
+	return true;
+}
+
+/* "-net": QEMU's hub. One device, one queue; a NIC that COMMAND brings is given the address. */
+static bool append_net(struct vector *v, const struct expand_dev *dev)
 {
 	struct text nic = { .data = NULL }, tap = { .data = NULL };
-	bool ok = true;
+	int i = 1;
 
-	if (nic_wanted) {
-		putf(&nic, "nic,model=virtio,macaddr=");
-		put_mac(&nic, &dev->mac);
-		ok = add(v, strdup("-net")) && add(v, nic.data);
+	while (i < v->n && !is_hub_nic(v->argv[i - 1], v->argv[i]))
+		i++;
+	if (i >= v->n) {
+		if (!add(v, strdup("-net")) || !add(v, strdup("nic,model=virtio")))
+			return false;
+		i = v->n - 1;
 	}
+	if (!value_of(v->argv[i], "macaddr").s) {
+		put(&nic, v->argv[i], strlen(v->argv[i]));
+		put(&nic, ",macaddr=", 9);
+		put_mac(&nic, &dev->mac);
+		if (!set(&v->argv[i], nic.data))
+			return false;
+	}
+	if (!add(v, strdup("-net")))
+		return false;
 	putf(&tap, "tap,fd=%d", dev->fds[0]);
-	return ok && add(v, strdup("-net")) && add(v, tap.data);
+	return add(v, tap.data);
 }
 
 /* "-netdev" and "-device": each NIC with its own back end. */
@@ -248,16 +472,120 @@ static bool append_netdev(struct vector *v, const struct expand_dev *dev, size_t
 	       add(v, front.data);
 }
 
-static bool append(struct vector *v, const struct devs *all, enum expand_args style,
-		   bool nic_wanted)
+static bool append(struct vector *v, const struct devs *all, enum expand_args style)
 {
 	if (style == EXPAND_NET)
-		return append_net(v, all->devs, nic_wanted);
+		return append_net(v, all->devs);
 	for (size_t i = 0; style == EXPAND_NETDEV && i < all->n; i++) {
 		if (!append_netdev(v, &all->devs[i], i))
 			return false;
 	}
 	return true;
+}
+
+/* --- what is warned of --- */
+
+static bool has_fd(const struct expand_dev *dev, unsigned long long fd)
+{
+	for (uint32_t i = 0; i < dev->queues; i++) {
+		if ((unsigned long long)dev->fds[i] == fd)
+			return true;
+	}
+	return false;
+}
+
+/* The device whose descriptor the word has, in QEMU's words or crosvm's, or NULL. */
+static const struct expand_dev *carried(const char *word, const struct devs *all)
+{
+	static const char *const keys[] = { "fd", "fds", "tap-fd" };
+
+	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+		struct part fds = value_of(word, keys[k]);
+
+		for (size_t i = 0; fds.s && isdigit((unsigned char)*fds.s) && i < all->n; i++) {
+			if (has_fd(&all->devs[i], strtoull(fds.s, NULL, 10)))
+				return &all->devs[i];
+		}
+	}
+	return NULL;
+}
+
+/* The device behind the netdev called id, or behind hub 0 where id is none, or NULL. */
+static const struct expand_dev *behind(struct part id, char **argv, const struct devs *all)
+{
+	for (; argv[0] && argv[1]; argv++) {
+		const struct expand_dev *dev = carried(argv[1], all);
+
+		if (dev && is_option(argv[0], id.s ? "netdev" : "net") &&
+		    (!id.s || is_same(id, value_of(argv[1], "id"))))
+			return dev;
+	}
+	return NULL;
+}
+
+static void warn_of_no_mac(const char *word, const char *key, const struct devs *all,
+			   const struct expand_dev *dev)
+{
+	bool json = *word == '{';
+	struct text hole = { .data = NULL };
+
+	if (all->n > 1)
+		put_hole(&hole, MAC, all, dev);
+	else
+		putf(&hole, "{mac}");
+	if (hole.data)
+		warn("COMMAND gives its NIC on %s no MAC, but a macvtap delivers only frames for "
+		     "its own: add '%s%s%s%s%s'",
+		     dev->name, json ? "\"" : "", key, json ? "\":\"" : "=", hole.data,
+		     json ? "\"" : "");
+	free(hole.data);
+}
+
+/* The word is a NIC on the macvtap dev. key: what its MAC is called, NULL when that cannot
+ * be told. */
+static void judge_nic(const char *word, const char *key, const struct devs *all,
+		      const struct expand_dev *dev)
+{
+	static const char *const keys[] = { "mac", "macaddr", "guest_mac" };
+	struct part mac = { .s = NULL };
+	struct text own = { .data = NULL };
+	char text[18] = "";
+	uint8_t b[6];
+
+	for (size_t k = 0; !mac.s && k < ARRAY_SIZE(keys); k++)
+		mac = value_of(word, keys[k]);
+	if (!mac.s && key)
+		warn_of_no_mac(word, key, all, dev);
+	if (mac.len != sizeof(text) - 1)
+		return;
+	memcpy(text, mac.s, mac.len);
+	if (args_mac_bytes(text, b) < 0 || !memcmp(b, dev->mac.b, sizeof(b)))
+		return;
+	put_mac(&own, &dev->mac);
+	if (own.data)
+		warn("COMMAND's MAC is %s, but a macvtap delivers only frames for its own, and "
+		     "that of %s is %s",
+		     text, dev->name, own.data);
+	free(own.data);
+}
+
+/* The MACs that COMMAND gives to its NICs on our macvtaps. Where no word says whose NIC it
+ * is, it may be anybody's. */
+static void warn_of_macs(char **argv, const struct devs *all)
+{
+	for (size_t i = 0; argv[i]; i++) {
+		const char *option = i ? argv[i - 1] : "";
+		bool net_nic = is_net_nic(option, argv[i]), nic = is_option(option, "nic");
+		struct part netdev = value_of(argv[i], "netdev");
+		bool front = net_nic || (netdev.s && is_option(option, "device"));
+		const struct expand_dev *dev =
+			front ? behind(netdev, argv, all) : carried(argv[i], all);
+		const char *key = net_nic ? "macaddr" : front || nic ? "mac" : NULL;
+
+		/* Blanks and braces: more than one NIC may be in there. */
+		if (dev && dev->has_node && (key || !strpbrk(argv[i], " \t\n{")))
+			judge_nic(argv[i], key, all, dev);
+	}
 }
 
 static bool mentions(char **argv, const char *what)
@@ -267,53 +595,6 @@ static bool mentions(char **argv, const char *what)
 			return true;
 	}
 	return false;
-}
-
-static bool is_mac_of(const struct devs *all, const uint8_t mac[6])
-{
-	for (size_t i = 0; i < all->n; i++) {
-		if (!memcmp(all->devs[i].mac.b, mac, 6))
-			return true;
-	}
-	return false;
-}
-
-/* Warns if the text at mac is a MAC that no device has; own is the macvtap to name. */
-static void judge_mac(const char *mac, const struct devs *all, const struct expand_dev *own)
-{
-	struct text is = { .data = NULL };
-	char text[18];
-	uint8_t b[6];
-
-	snprintf(text, sizeof(text), "%s", mac);
-	if (args_mac_bytes(text, b) < 0 || is_mac_of(all, b))
-		return;
-	put_mac(&is, &own->mac);
-	if (is.data)
-		warn("COMMAND's MAC is %s, but a macvtap delivers only frames for its own, and "
-		     "that of %s is %s",
-		     text, own->name, is.data);
-	free(is.data);
-}
-
-/* The MACs that COMMAND gives to its NICs, in the words of QEMU, its JSON, and kvmtool. */
-static void warn_of_macs(char **argv, const struct devs *all)
-{
-	static const char *const keys[] = { "mac=", "macaddr=", "guest_mac=", "\"mac\":\"" };
-	const struct expand_dev *own = NULL;
-
-	for (size_t i = all->n; i > 0; i--) {
-		if (all->devs[i - 1].has_node)
-			own = &all->devs[i - 1];
-	}
-	for (; own && *argv; argv++) {
-		for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
-			const char *at = strstr(*argv, keys[k]);
-
-			if (at && (at == *argv || strchr(",{ ", at[-1])))
-				judge_mac(at + strlen(keys[k]), all, own);
-		}
-	}
 }
 
 /* Whatever the VMM's word is, "mtu=N" and "\"mtu\":N" end alike. */
@@ -356,7 +637,7 @@ char **expand_command(int argc, char **argv, const struct expand_dev *devs, size
 	for (int i = 0; ok && i < argc; i++)
 		ok = add(&v, expand_one(&all, argv[i], &found));
 	if (ok && !found)
-		ok = append(&v, &all, style, !has_nic(argv));
+		ok = append(&v, &all, style);
 	if (ok) {
 		warn_of_macs(v.argv, &all);
 		warn_of_rest(v.argv, &all);

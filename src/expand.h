@@ -11,6 +11,7 @@
 
 /* What COMMAND is told about one device. */
 struct expand_dev {
+	const char *given; /* its name on the command line, by which placeholders name it */
 	char name[IFNAMSIZ];
 	const int *fds;	  /* one for each queue */
 	const int *vhost; /* one for each queue, NULL without vhost */
@@ -21,6 +22,13 @@ struct expand_dev {
 };
 
 enum expand_args { EXPAND_NET, EXPAND_NETDEV, EXPAND_NONE };
+
+/* Judges COMMAND's argv (argc words, NULL behind them) before there is any device; of devs
+ * only given is read. Refuses a placeholder that names none of the n devices, or no one of
+ * several, or a descriptor of vhost unless vhost says that there may be one; and what must not
+ * stand beside the arguments that style appends. Returns 0 or a recorded usage failure. */
+int expand_check(int argc, char **argv, const struct expand_dev *devs, size_t n, bool vhost,
+		 enum expand_args style);
 
 /* Makes COMMAND's argument vector of argv (argc words): placeholders replaced,
  * or, if there was none, arguments appended as style says. Warns of what will not

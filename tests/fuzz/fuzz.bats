@@ -64,7 +64,7 @@ over() {
 }
 
 @test "fuzz: placeholders" {
-	over expand plain replaced appended refused
+	over expand plain replaced appended completed refused
 }
 
 @test "fuzz: names, numbers, addresses" {

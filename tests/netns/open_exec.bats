@@ -148,7 +148,7 @@ print(subprocess.run(sys.argv[1:]).returncode)' \
 	got -net "nic,model=e1000,macaddr=$MAC" -m 256 -net "tap,fd=$FD"
 	wait_gone "$NS" new-macvtap
 	probe "${WORDS[@]}" -- -net nic
-	got -net nic -net "tap,fd=$FD"
+	got -net "nic,macaddr=$MAC" -net "tap,fd=$FD"
 	wait_gone "$NS" new-macvtap
 	# None of these is one.
 	probe "${WORDS[@]}" -- -net nicer -x nic
@@ -274,7 +274,7 @@ warns() {
 	run_vn open-exec "${WORDS[@]}" args none -- "$PROBE" "$@"
 	assert_status 0
 	assert_err "$line"
-	got "$@"
+	got "${@/"{fd}"/$(found .env.VNETCTL_FD)}"
 	wait_gone "$NS" "${WORDS[0]}"
 }
 
@@ -282,16 +282,15 @@ warns() {
 	local other=52:54:00:ff:ff:ff line arg
 
 	for c in old-macvtap new-macvtap; do
-		for arg in "nic,model=virtio,macaddr=$other" \
-			"virtio-net-pci,netdev=n,mac=$other" \
-			"virtio-net-pci,mac=$other,netdev=n" "mac=$other"; do
+		for arg in "tap,fd={fd},model=virtio,macaddr=$other" \
+			"tap,fd={fd},mac=$other" "tap,mac=$other,fd={fd}"; do
 			device "$c"
 			line="vnetctl: warning: COMMAND's MAC is $other, but a macvtap delivers only frames for its own, and that of $c is $MAC"
-			warns "$line" -net "$arg"
+			warns "$line" -nic "$arg"
 		done
 	done
 	device old-macvtap
-	run_vn -q open-exec old-macvtap args none -- true "mac=$other"
+	run_vn -q open-exec old-macvtap args none -- true "fd={fd},mac=$other"
 	assert_status 0
 	assert_err ""
 }
@@ -303,13 +302,13 @@ warns() {
 		for arg in same mac= mac=x mac=on imac=52:54:00:ff:ff:ff \
 			mac=52:54:00:ff:ff 52:54:00:ff:ff:ff; do
 			device "$c"
-			warns "" "${arg/same/mac=$MAC}"
+			warns "" "fd={fd},${arg/same/mac=$MAC}"
 		done
 	done
 	device new-macvtap
 	WORDS=(new-macvtap link lower address 52:54:00:ab:cd:ef)
-	warns "" mac=52:54:00:AB:CD:EF
-	warns "" "macaddr=52:54:00:ab:cd:ef,mac=52:54:00:ab:cd:ef"
+	warns "" "fd={fd},mac=52:54:00:AB:CD:EF"
+	warns "" "fd={fd},macaddr=52:54:00:ab:cd:ef,mac=52:54:00:ab:cd:ef"
 }
 
 @test "open-exec: no warning for a tap, which delivers to any MAC" {
@@ -317,7 +316,7 @@ warns() {
 
 	for c in old-tap new-tap; do
 		device "$c"
-		warns "" -net nic,macaddr=52:54:00:ff:ff:ff
+		warns "" -nic "tap,fd={fd},mac=52:54:00:ff:ff:ff"
 	done
 }
 

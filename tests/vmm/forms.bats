@@ -6,6 +6,7 @@
 # and QEMU itself takes each of the appended ones.
 
 load ../lib/common
+load ../lib/qemu
 load ../lib/device
 load ../lib/refused
 load vmm
@@ -72,6 +73,79 @@ no_more() {
 	untouched_cmd 125 "$line" vn_dev none \
 		open-exec a link lower dev b link br0 queues 2 vhost on -- true
 	wait_until 5 nobody_left
+}
+
+# --- QEMU's hub -----------------------------------------------------------------
+
+HUB="which QEMU would join in one hub with the '-net' that is appended: say 'args netdev', or write {fd} where it belongs"
+
+# QEMU's DHCP server would answer on the wire. Before anything is made: there is no such link.
+@test "forms: the plain form joins no other back end with the wire" {
+	local -a words
+	local member
+
+	for member in '-net user' '--net user,hostfwd=tcp::2222-:22' '-net bridge,br=br0' \
+		'-net tap,ifname=tap0,script=no' '-net socket,listen=:1234' '-net type=vde' \
+		'-net nic' '-netdev hubport,id=h,hubid=0'; do
+		read -ra words <<<"$member"
+		refused 125 "COMMAND has '$member', $HUB" \
+			open-exec a link nothing -- true -net nic,model=e1000 "${words[@]}"
+		[[ $member == '-net nic' ]] || refused 125 "COMMAND has '$member', $HUB" \
+			open-exec a link nothing args net -- true "${words[@]}"
+	done
+	untouched 125 "COMMAND has '-net user', $HUB" open-exec a link lower -- true -net user
+}
+
+@test "forms: what is no member of the hub that is appended" {
+	local -a args
+	local words
+
+	for words in '-net none' '-nic user' '-netdev user,id=u -device e1000,netdev=u' \
+		'-netdev user,id=u -net nic,netdev=u' '-netdev hubport,id=h,hubid=1' '--net qemu'; do
+		read -ra args <<<"$words"
+		probed a link br0 address "${MAC[1]}" -- "${args[@]}"
+		got "${args[@]}" -net "nic,model=virtio,macaddr=${MAC[1]}" -net 'tap,fd=<a>'
+		all_gone a
+	done
+	# Nothing of ours is there.
+	probed a link br0 args none -- -net nic -net user
+	got -net nic -net user
+	all_gone a
+	probed a link br0 -- -net nic -net user '{dev}'
+	got -net nic -net user a
+	all_gone a
+	probed a link br0 address "${MAC[1]}" args netdev vhost off -- -net nic -net user
+	got -net nic -net user -netdev 'tap,id=vnet0,fd=<a>' \
+		-device "virtio-net-pci,netdev=vnet0,mac=${MAC[1]}"
+}
+
+@test "forms: COMMAND's own -net nic gets the address" {
+	local nic
+
+	for nic in nic nic,model=e1000 model=e1000,type=nic nic,name=a,,macaddr=b; do
+		probed a link lower address "${MAC[1]}" -- -net "$nic" -m 256
+		assert_err ""
+		got -net "$nic,macaddr=${MAC[1]}" -m 256 -net 'tap,fd=<a>'
+		all_gone a
+	done
+	probed a link br0 address "${MAC[1]}" -- --net nic -net none
+	got --net "nic,macaddr=${MAC[1]}" -net none -net 'tap,fd=<a>'
+	all_gone a
+	probed a link br0 address "${MAC[1]}" -- -net "nic,macaddr=${MAC[2]}"
+	got -net "nic,macaddr=${MAC[2]}" -net 'tap,fd=<a>'
+}
+
+# On a macvtap a guest with any other address hears nothing.
+@test "forms: a guest whose -net nic says no address has a lease" {
+	guest_net "$NS"
+	spawn_bg guest vn open-exec a link lower mode bridge address "${MAC[1]}" -- \
+		"${QEMU_CMD[@]}" -net nic
+	[[ $(wait_lease "${MAC[1]}") =~ ^10\.9\.0\.[0-9]+$ ]]
+	[[ ! -s $BATS_TEST_TMPDIR/guest.err ]]
+	kill -9 "$(bg_pid guest)"
+	bg_end guest
+	((status == 137))
+	all_gone a
 }
 
 # --- QEMU takes them ----------------------------------------------------------

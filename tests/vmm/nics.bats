@@ -202,9 +202,6 @@ nothing_listed() {
 	probed m%d link lower dev m%d link lower lifetime fd --
 	found '.env.VNETCTL_DEV == "m0,m1"'
 	wait_until 5 nothing_listed
-	# By the name that it got.
-	probed n%d link lower -- 'fd={fd:n0}' '{mac:n%d}'
-	got 'fd=<n0>' '{mac:n%d}'
 }
 
 # The kernel, which chooses the number, does not see what lives in a lifeline.

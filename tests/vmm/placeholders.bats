@@ -78,15 +78,15 @@ TWO=(vm0 link lower address "${MAC[1]}" queues 2 dev vm1 link br0 address "${MAC
 
 	# Without any placeholder the plain form is appended.
 	probed "${ONE[@]}" args none -- "$json" '{FD}' '{ fd}' '{fd }' '{}' '{{}}' '{' '}' '}{' \
-		'{fd' 'fd}' '{mac' '{fdx}' '{xfd}' '{queue}' '{fd:}' '{fd:vm1}' '{:vm0}' \
-		'{nope:vm0}' '{fd:vm0:vm0}' '${fd' '%{x}' '{vhost}' ''
+		'{fd' 'fd}' '{mac' '{fdx}' '{xfd}' '{queue}' '{:vm0}' '{fd:vm0' \
+		'{nope:vm0}' '${fd' '%{x}' '{vhost}' ''
 	assert_err ""
 	found --arg json "$json" '.argv[1:] == [$json, "{FD}", "{ fd}", "{fd }", "{}", "{{}}",
-		"{", "}", "}{", "{fd", "fd}", "{mac", "{fdx}", "{xfd}", "{queue}", "{fd:}",
-		"{fd:vm1}", "{:vm0}", "{nope:vm0}", "{fd:vm0:vm0}", "${fd", "%{x}", "{vhost}", ""]'
+		"{", "}", "}{", "{fd", "fd}", "{mac", "{fdx}", "{xfd}", "{queue}", "{:vm0}", "{fd:vm0",
+		"{nope:vm0}", "${fd", "%{x}", "{vhost}", ""]'
 	all_gone vm0
-	probed "${ONE[@]}" -- "$json" '{fd:vm1}'
-	got "$json" '{fd:vm1}' -net "nic,model=virtio,macaddr=${MAC[1]}" -net 'tap,fd=<vm0>'
+	probed "${ONE[@]}" -- "$json" '{nope:vm1}'
+	got "$json" '{nope:vm1}' -net "nic,model=virtio,macaddr=${MAC[1]}" -net 'tap,fd=<vm0>'
 }
 
 @test "placeholders: the name may stand there for one device too" {
@@ -98,9 +98,8 @@ TWO=(vm0 link lower address "${MAC[1]}" queues 2 dev vm1 link br0 address "${MAC
 	using vn_dev vhost
 	probed "${TWO[@]}" vhost on -- 'fd={fd:vm0}' 'fd={fd:vm1}' '{mac:vm0}/{mac:vm1}' \
 		'{dev:vm1}{dev:vm0}' '{mtu:vm0}' '{mtu:vm1}' '{queues:vm0}' '{queues:vm1}' \
-		'{vectors:vm0}' '{vectors:vm1}' '{fd:vm2}' '{dev:VM0}'
-	got 'fd=<vm0>' 'fd=<vm1>' "${MAC[1]}/${MAC[2]}" vm1vm0 1500 1400 2 1 6 4 '{fd:vm2}' \
-		'{dev:VM0}'
+		'{vectors:vm0}' '{vectors:vm1}'
+	got 'fd=<vm0>' 'fd=<vm1>' "${MAC[1]}/${MAC[2]}" vm1vm0 1500 1400 2 1 6 4
 	all_gone vm0 vm1
 	probed "${TWO[@]}" vhost on -- 'fds={fds:vm0}' 'fds={fds:vm1}' \
 		'vhostfds={vhostfds:vm0}' 'vhostfd={vhostfd:vm1}'
@@ -116,8 +115,67 @@ TWO=(vm0 link lower address "${MAC[1]}" queues 2 dev vm1 link br0 address "${MAC
 # A name may look like a number or like a placeholder.
 @test "placeholders: odd names" {
 	probed dev fd link lower address "${MAC[1]}" dev 7 link br0 dev 'a}b' type tap -- \
-		'{mac:fd}' 'fd={fd:7}' '{dev:fd}'
-	got "${MAC[1]}" 'fd=<7>' fd
+		'{mac:fd}' 'fd={fd:7}' '{dev:fd}' 'fd={fd:3}'
+	got "${MAC[1]}" 'fd=<7>' fd 'fd=<a}b>'
+	all_gone fd 7 'a}b'
+	# A name comes before a place.
+	probed dev a type tap dev 1 type tap -- 'fd={fd:1}'
+	got 'fd=<1>'
+}
+
+@test "placeholders: by place, as a device made with %d can be named" {
+	probed n%d link lower address "${MAC[1]}" dev n%d link br0 address "${MAC[2]}" -- \
+		'fd={fd:1}' 'fd={fd:2}' '{mac:1}/{mac:2}' '{dev:2}{dev:1}'
+	got 'fd=<n0>' 'fd=<n1>' "${MAC[1]}/${MAC[2]}" n1n0
+	all_gone n0 n1
+	probed n%d link lower -- 'fd={fd:1}' 'fd={fd}'
+	found '.argv[1] == .argv[2] and .env.VNETCTL_DEV == "n0"'
+}
+
+# The number is known when it is too late to refuse.
+@test "placeholders: a device made with %d has no name yet" {
+	untouched 125 "{fd:n0}: there is no such device: write {fd:1}" \
+		open-exec n%d link lower -- true '{fd:n0}'
+	untouched 125 "{mac:n%d}: there is no such device: write {mac:1}, {mac:vm1}" \
+		open-exec n%d link lower dev vm1 link br0 -- true '{mac:n%d}'
+}
+
+# ... and not another one that it has: the words of the command line are what is judged.
+@test "placeholders: a device's name is the one on the command line" {
+	vn create old link lower
+	ip -n "$NS" link property add dev old altname the-other-name-of-old
+	probed the-other-name-of-old -- 'fd={fd:the-other-name-of-old}' '{dev}'
+	got 'fd=<old>' old
+	all_gone old
+}
+
+@test "placeholders: a device that is not there" {
+	local w
+
+	for w in fd fds mac dev mtu queues vectors vhostfd vhostfds; do
+		untouched 125 "{$w:vmO}: there is no such device: write {$w:vm0}" \
+			open-exec "${ONE[@]}" -- true "x={$w:vmO},y"
+	done
+	for w in vm2 VM0 '' ' vm0' :vm0 0 3 vm0:vm0 vm0,vm1; do
+		untouched 125 "{fd:$w}: there is no such device: write {fd:vm0}, {fd:vm1}" \
+			open-exec "${TWO[@]}" -- true '{fd:vm0}' "{fd:$w}"
+	done
+	untouched 125 "{fd:2}: there is no such device: write {fd:vm0}" \
+		open-exec "${ONE[@]}" args none -- true '{fd:2}'
+}
+
+# The device could not be made at all, but that is found out later.
+@test "placeholders: are judged before anything is made" {
+	local -a bad=(vm0 link nothing dev vm1 link lower)
+
+	refused 125 "{fd:vmO}: there is no such device: write {fd:vm0}, {fd:vm1}" \
+		open-exec "${bad[@]}" -- true '{fd:vmO}'
+	refused 125 "{mac}: which of the 2 devices? Write {mac:NAME}" \
+		open-exec "${bad[@]}" -- true '{mac}'
+	refused 125 "{vhostfd}: vm1 has no vhost descriptor: say 'vhost on'" \
+		open-exec "${bad[@]}" vhost off -- true '{vhostfd:vm1}'
+	untouched 125 "cannot find nothing: No such device: 'ip link' shows which devices there are" \
+		open-exec "${bad[@]}" -- true '{fd:vm0}'
 }
 
 @test "placeholders: ambiguous without a name" {

@@ -57,43 +57,97 @@ mac_line() {
 
 # --- MAC ----------------------------------------------------------------------
 
+no_mac_line() {
+	echo "COMMAND gives its NIC on $1 no MAC, but a macvtap delivers only frames for its own: add '$2'"
+}
+
 @test "warnings: a MAC that is not the macvtap's" {
 	local other=52:54:00:aa:bb:cc
 
 	warned "$(mac_line $other)" "${ONE[@]}" -- \
 		-netdev 'tap,id=n,fd={fd}' -device "virtio-net-pci,netdev=n,mac=$other"
+	warned "$(mac_line $other)" "${ONE[@]}" -- -nic "tap,fd={fd},mac=$other"
 	warned "$(mac_line $other)" "${ONE[@]}" -- -net "nic,macaddr=$other,model=e1000"
+	warned "$(mac_line $other)" "${ONE[@]}" -- -net 'tap,fd={fd}' -net "nic,macaddr=$other"
 	warned "$(mac_line $other)" "${ONE[@]}" -- --net "mac=$other,fd={fd}"
-	warned "$(mac_line $other)" "${ONE[@]}" args none -- "mac=$other"
-	warned "$(mac_line $other)" "${ONE[@]}" lifetime fd args none -- "mac=$other"
+	warned "$(mac_line $other)" "${ONE[@]}" lifetime fd -- --net "mac=$other,fd={fd}"
+	warned "$(mac_line $other)" "${ONE[@]}" queues 2 -- --net "mac=$other,fd={fds}"
 }
 
 @test "warnings: as COMMAND wrote it" {
-	warned "$(mac_line 52:54:00:AA:BB:CC)" "${ONE[@]}" args none -- "x,mac=52:54:00:AA:BB:CC,y"
+	warned "$(mac_line 52:54:00:AA:BB:CC)" "${ONE[@]}" -- "fd={fd},mac=52:54:00:AA:BB:CC,y"
 }
 
 @test "warnings: the macvtap's own MAC, in capitals too" {
 	warned "" vm0 link lower address 52:54:00:aa:bb:cc -- \
-		-device "virtio-net-pci,netdev=n,mac=52:54:00:AA:BB:CC" 'fd={fd}'
+		-device "virtio-net-pci,netdev=n,mac=52:54:00:AA:BB:CC" -netdev 'tap,id=n,fd={fd}'
 	warned "" "${ONE[@]}" -- -device 'virtio-net-pci,mac={mac}' 'fd={fd}'
 	warned "" "${ONE[@]}" -- -m 256
+	warned "" "${ONE[@]}" -- -net nic
 	warned "" "${ONE[@]}" args netdev vhost off -- -m 256
 }
 
 @test "warnings: what is no MAC of a NIC" {
-	warned "" "${ONE[@]}" args none -- mac=none "xmac=52:54:00:00:00:09" "52:54:00:00:00:09" \
-		host_mac=52:54:00:00:00:09 "mac=52:54:00" "--smac" "mac="
+	warned "" "${ONE[@]}" -- 'fd={fd},mac=none' 'fd={fd},xmac=52:54:00:00:00:09' \
+		'fd={fd},52:54:00:00:00:09' 'fd={fd},host_mac=52:54:00:00:00:09' \
+		'fd={fd},mac=52:54:00' --smac 'fd={fd},mac='
+}
+
+@test "warnings: the MAC of a NIC that is not ours" {
+	local -a ours=(-netdev 'tap,id=n,fd={fd}' -device 'virtio-net-pci,netdev=n,mac={mac}')
+
+	warned "" "${ONE[@]}" -- -nic "user,mac=${MAC[9]}" -nic 'tap,fd={fd},mac={mac}'
+	warned "" "${ONE[@]}" -- "${ours[@]}" -netdev user,id=u \
+		-device "e1000,netdev=u,mac=${MAC[9]}"
+	warned "" "${ONE[@]}" -- "${ours[@]}" -net user -net "nic,macaddr=${MAC[9]}"
+	warned "" "${ONE[@]}" -- "${ours[@]}" -netdev '{"type":"user","id":"u"}' \
+		-device "{\"driver\":\"e1000\",\"netdev\":\"u\",\"mac\":\"${MAC[9]}\"}"
+	warned "" "${ONE[@]}" args netdev vhost off -- -nic "user,mac=${MAC[9]}"
+	# Nobody can tell whose these are.
+	warned "" "${ONE[@]}" args none -- "mac=${MAC[9]}" "guest_mac=${MAC[9]}" \
+		-device "e1000,netdev=n,mac=${MAC[9]}"
+}
+
+@test "warnings: a NIC on a macvtap without a MAC" {
+	local line
+
+	line=$(no_mac_line vm0 'mac={mac}')
+	warned "$line" "${ONE[@]}" -- -nic 'tap,fd={fd}'
+	warned "$line" "${ONE[@]}" -- -nic 'tap,fd={fd},model=e1000' -nic user
+	warned "$line" "${ONE[@]}" -- -netdev 'tap,id=a,fd={fd}' -device virtio-net-pci,netdev=a
+	warned "$line" "${ONE[@]}" -- -device virtio-net-pci,netdev=a \
+		-netdev '{"type":"tap","id":"a","fd":"{fd}"}'
+	line=$(no_mac_line vm0 '"mac":"{mac}"')
+	warned "$line" "${ONE[@]}" -- -netdev 'tap,id=a,fd={fd}' \
+		-device '{"driver":"virtio-net-pci","netdev":"a"}'
+	line=$(no_mac_line vm0 'macaddr={mac}')
+	warned "$line" "${ONE[@]}" -- -net nic -net 'tap,fd={fd}'
+	warned "$line" "${ONE[@]}" -- -net nic,netdev=a -netdev 'tap,id=a,fd={fd}'
+	line=$(no_mac_line vm0 'mac={mac:vm0}')
+	warned "$line" "${ONE[@]}" dev t0 link br0 -- -nic 'tap,fd={fd:t0}' -nic 'tap,fd={fd:vm0}'
+}
+
+# A tap's guest may have any, and not every word tells of a NIC.
+@test "warnings: none for a NIC without a MAC" {
+	warned "" t0 link br0 -- -nic 'tap,fd={fd}'
+	warned "" "${ONE[@]}" -- -nic user 'fd={fd}'
+	warned "" "${ONE[@]}" -- -netdev 'tap,id=a,fd={fd}' -device virtio-net-pci,netdev=b
+	warned "" "${ONE[@]}" -- --net 'fd={fd}'
+	warned "" "${ONE[@]}" -- '{fd}'
 }
 
 @test "warnings: a tap takes any MAC" {
-	warned "" t0 link br0 address "${MAC[1]}" args none -- "mac=${MAC[9]}"
+	warned "" t0 link br0 address "${MAC[1]}" -- "fd={fd},mac=${MAC[9]}"
 }
 
-@test "warnings: the MACs of several devices are all known" {
-	warned "" "${ONE[@]}" dev vm1 link lower address "${MAC[2]}" args none -- \
-		"mac=${MAC[2]}" "mac=${MAC[1]}"
-	warned "$(mac_line "${MAC[3]}")" "${ONE[@]}" dev vm1 link lower address "${MAC[2]}" args none \
-		-- "mac=${MAC[1]}" "mac=${MAC[3]}"
+@test "warnings: the MACs of several devices are each one's own" {
+	local -a two=("${ONE[@]}" dev vm1 link lower address "${MAC[2]}")
+
+	warned "" "${two[@]}" -- -nic "tap,fd={fd:vm1},mac=${MAC[2]}" \
+		-nic "tap,fd={fd:vm0},mac=${MAC[1]}"
+	warned "$(mac_line "${MAC[3]}")" "${two[@]}" -- -nic "tap,fd={fd:vm1},mac=${MAC[2]}" \
+		-nic "tap,fd={fd:vm0},mac=${MAC[3]}"
+	warned "$(mac_line "${MAC[2]}")" "${two[@]}" -- -nic "tap,fd={fd:vm0},mac=${MAC[2]}"
 }
 
 @test "warnings: the MAC in QEMU's JSON, and kvmtool's guest_mac" {
@@ -106,11 +160,8 @@ mac_line() {
 
 # Whatever the order of the devices is: it is the macvtap that is deaf.
 @test "warnings: a tap before a macvtap" {
-	local line
-
-	line="COMMAND's MAC is ${MAC[9]}, but a macvtap delivers only frames for its own, and that of vm0 is ${MAC[1]}"
-	warned "$line" t0 link br0 address "${MAC[2]}" dev "${ONE[@]}" args none -- \
-		"mac=${MAC[2]}" "mac=${MAC[9]}"
+	warned "$(mac_line "${MAC[9]}")" t0 link br0 address "${MAC[2]}" dev "${ONE[@]}" -- \
+		"fd={fd:t0},mac=${MAC[8]}" "fd={fd:vm0},mac=${MAC[9]}"
 }
 
 # --- MTU ----------------------------------------------------------------------
@@ -212,7 +263,7 @@ vnetctl: warning: br0 is down, so old-t reaches nobody: 'ip link set br0 up'"
 	ip -n "$NS" link set lower down
 	for option in "" -q -quiet --quiet; do
 		# shellcheck disable=SC2086 # one word or none
-		run_vn $option open-exec "${ONE[@]}" mtu 1400 args none -- true "mac=${MAC[9]}" mq=on
+		run_vn $option open-exec "${ONE[@]}" mtu 1400 -- true "fd={fd},mac=${MAC[9]}" mq=on
 		assert_status 0
 		assert_out ""
 		if [[ $option ]]; then
