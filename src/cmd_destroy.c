@@ -111,11 +111,6 @@ static int add_if_orphan(const struct dev *dev, void *arg)
 	return r > 0 ? add(d, dev) : r;
 }
 
-static void again(void *arg)
-{
-	((struct destroy *)arg)->n = 0;
-}
-
 static int add_all(struct destroy *d)
 {
 	struct lifeline_marks marks = { .n = 0 };
@@ -126,9 +121,9 @@ static int add_all(struct destroy *d)
 			return fail_code();
 		d->link_index = link.ifindex;
 	}
-	if (dev_each(&d->home->nl, NULL, -1, add_if_ours, again, d) == 0 &&
+	if (dev_each(&d->home->nl, NULL, -1, add_if_ours, d) == 0 &&
 	    lifeline_marks_load(d->home, &marks) == 0)
-		lifeline_each(d->home, &marks, add_if_ours, NULL, d);
+		lifeline_each(d->home, &marks, add_if_ours, d);
 	lifeline_marks_free(&marks);
 	return fail_code();
 }

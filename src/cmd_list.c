@@ -49,10 +49,7 @@ struct list {
 		bool up;
 		char name[IFNAMSIZ];
 	} known[64];
-	int link_index;	     /* of link */
-	struct shown *shown; /* what an interrupted dump had shown already */
-	size_t n_shown;
-	bool again;
+	int link_index; /* of link */
 };
 
 static bool is_in(const struct shown *set, size_t n, const struct dev *dev)
@@ -494,14 +491,6 @@ static bool wanted(const struct list *list, const struct dev *dev)
 	return !list->mode || list->mode == dev->mode;
 }
 
-static int remember_shown(struct list *list, const struct dev *dev)
-{
-	if (!have_room(list->shown, list->n_shown))
-		return fail_errno(ENOMEM, NULL, "cannot list devices");
-	list->shown[list->n_shown++] = (struct shown){ dev->ifindex, dev->netnsid };
-	return 0;
-}
-
 /* True when somebody holds it, as far as can be seen. */
 static bool is_used(struct list *list, const struct way *way)
 {
@@ -514,7 +503,7 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 	struct way way = { .known = false };
 	int orphaned;
 
-	if (!wanted(list, dev) || (list->again && is_in(list->shown, list->n_shown, dev)))
+	if (!wanted(list, dev))
 		return 0;
 	orphaned = orphan_is(&list->home, &list->marks,
 				      list->users || list->orphaned ? &list->seen : NULL, dev);
@@ -530,8 +519,6 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 	if ((list->orphaned && !orphaned) || (list->used && !is_used(list, &way)) ||
 	    (list->unused && is_used(list, &way)))
 		return 0;
-	if (remember_shown(list, dev) < 0)
-		return fail_code();
 	if (list->ctx->tree && list->ctx->style == OUT_TEXT)
 		return keep_node(list, dev, &way, orphaned);
 	if (list->ctx->style == OUT_BRIEF)
@@ -539,12 +526,6 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 	else
 		show(list, dev, &way, orphaned);
 	return fail_code();
-}
-
-/* The dump was interrupted and comes once more. */
-static void again(void *arg)
-{
-	((struct list *)arg)->again = true;
 }
 
 static int find_link(struct list *list)
@@ -580,7 +561,7 @@ static void find_names(struct list *list)
 /* What an ordinary user may not look into is said once. */
 static int show_inside(struct list *list)
 {
-	if (lifeline_each(&list->ctx->home, &list->marks, show_if_wanted, again, list) == 0)
+	if (lifeline_each(&list->ctx->home, &list->marks, show_if_wanted, list) == 0)
 		return 0;
 	if (fail_errnum() != EPERM && fail_errnum() != EACCES)
 		return fail_code();
@@ -611,9 +592,9 @@ static int show_every(struct list *list)
 
 	if (lifeline_marks_load(&list->home, &list->marks) < 0 ||
 	    (!streq(list->type, "tap") &&
-	     dev_each(nl, "macvtap", -1, show_if_wanted, again, list) < 0) ||
+	     dev_each(nl, "macvtap", -1, show_if_wanted, list) < 0) ||
 	    (!streq(list->type, "macvtap") &&
-	     dev_each(nl, "tun", -1, show_if_wanted, again, list) < 0) ||
+	     dev_each(nl, "tun", -1, show_if_wanted, list) < 0) ||
 	    (!streq(list->type, "tap") && show_inside(list) < 0))
 		return fail_code();
 	return 0;
@@ -659,7 +640,6 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	dev_home_close(&list.home);
 	holders_free(&list.seen);
 	lifeline_marks_free(&list.marks);
-	free(list.shown);
 	free(list.nodes);
 	return fail_code();
 }

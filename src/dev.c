@@ -449,8 +449,7 @@ static int each_one(const struct nlmsghdr *nlh, void *arg)
 	return each->cb(&dev, each->arg);
 }
 
-int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
-	     void (*restart)(void *arg), void *arg)
+int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb, void *arg)
 {
 	struct each each = { cb, arg, netnsid };
 	struct nlmsghdr *nlh = get_msg(nl, 0, netnsid);
@@ -461,7 +460,6 @@ int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
 		mnl_attr_put_strz(nlh, IFLA_INFO_KIND, kind_name);
 		mnl_attr_nest_end(nlh, info);
 	}
-	(void)restart;
 	return nl_dump(nl, each_one, &each, "cannot list devices");
 }
 
@@ -671,7 +669,7 @@ int dev_explain_up(struct nl *nl, const struct dev *dev, const struct dev *hidde
 		return code;
 	if (hidden && hidden->ifindex)
 		same_mac(hidden, &rival);
-	if (dev_each(nl, NULL, -1, same_mac, NULL, &rival) == 0 && rival.name[0] &&
+	if (dev_each(nl, NULL, -1, same_mac, &rival) == 0 && rival.name[0] &&
 	    dev_get_index(nl, -1, dev->link, &lower) == 0) {
 		char mac[18];
 

@@ -136,11 +136,9 @@ int dev_get_index(struct nl *nl, int32_t netnsid, int ifindex, struct dev *dev);
 typedef int dev_cb(const struct dev *dev, void *arg);
 
 /* Calls cb for each device of the kernel's kind ("macvtap", "tun"; NULL: all)
- * in the namespace with this nsid (-1: nl's own). restart is never called: nl_dump() calls
- * cb for one consistent pass only.
- * Returns 0, what cb returned below 0, or a recorded failure. */
-int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb,
-	     void (*restart)(void *arg), void *arg);
+ * in the namespace with this nsid (-1: nl's own). As in nl_dump() nothing is called
+ * back twice. Returns 0, what cb returned below 0, or a recorded failure. */
+int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb, void *arg);
 
 /* Calls cb once, as dev_each() does, for the device with this index. Returns 0, what cb
  * returned below 0, or a recorded failure (ENODEV when there is none). */

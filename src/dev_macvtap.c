@@ -188,7 +188,7 @@ static int explain(struct nl *nl, const struct dev_plan *plan, const struct dev 
 		return code;
 	if (hidden && hidden->ifindex)
 		look_at(hidden, &crowd);
-	if (dev_each(nl, NULL, -1, look_at, NULL, &crowd) < 0)
+	if (dev_each(nl, NULL, -1, look_at, &crowd) < 0)
 		return code;
 	if (err == EBUSY)
 		return explain_busy(nl, lower, &crowd);

@@ -270,12 +270,12 @@ bool lifeline_has_inside(const struct lifeline_marks *marks)
 }
 
 int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb,
-		  void (*restart)(void *arg), void *arg)
+		  void *arg)
 {
 	for (size_t i = 0; i < marks->n; i++) {
 		if (!(marks->ids[i] & 1))
 			continue;
-		if (dev_each(&home->nl, "macvtap", marks->ids[i], cb, restart, arg) == 0)
+		if (dev_each(&home->nl, "macvtap", marks->ids[i], cb, arg) == 0)
 			continue;
 		if (!nl_nsid_gone(fail_errnum()))
 			return fail_code();

@@ -81,38 +81,23 @@ int orphan_remove(struct dev_home *home, const struct dev *dev, struct deadline 
 	return 1;
 }
 
-struct finds {
+struct marked {
 	const struct dev_home *home;
-	struct dev *devs;
-	size_t n;
+	dev_cb *cb;
+	void *arg;
 };
 
-static int collect(const struct dev *dev, void *arg)
+static int call_if_marked(const struct dev *dev, void *arg)
 {
-	struct finds *finds = arg;
+	const struct marked *marked = arg;
 
-	if (!lifeline_is_mark(finds->home, dev->group))
-		return 0;
-	if (!have_room(finds->devs, finds->n))
-		return fail_errno(ENOMEM, NULL, "cannot list orphans");
-	finds->devs[finds->n++] = *dev;
-	return 0;
-}
-
-static void forget(void *arg)
-{
-	((struct finds *)arg)->n = 0;
+	return lifeline_is_mark(marked->home, dev->group) ? marked->cb(dev, marked->arg) : 0;
 }
 
 int orphan_each_marked(struct dev_home *home, dev_cb *cb, void *arg)
 {
-	struct finds finds = { .home = home };
+	struct marked marked = { home, cb, arg };
+	int r = dev_each(&home->nl, "macvtap", -1, call_if_marked, &marked);
 
-	if (dev_each(&home->nl, "macvtap", -1, collect, forget, &finds) == 0 &&
-	    dev_each(&home->nl, "tun", -1, collect, NULL, &finds) == 0) {
-		for (size_t i = 0; i < finds.n && !fail_code(); i++)
-			cb(&finds.devs[i], arg);
-	}
-	free(finds.devs);
-	return fail_code();
+	return r < 0 ? r : dev_each(&home->nl, "tun", -1, call_if_marked, &marked);
 }

@@ -23,8 +23,8 @@ int orphan_is_going(struct dev_home *home, const struct dev *dev);
  * is no orphan, or a recorded failure. */
 int orphan_remove(struct dev_home *home, const struct dev *dev, struct deadline *deadline);
 
-/* Calls cb for every device at home that is marked here, outside of any dump, so that cb
- * may use home's socket. Stops at a failure. Returns 0 or a recorded failure. */
+/* Calls cb for every device at home that is marked here. Returns 0, what cb returned below 0, or a
+ * recorded failure. */
 int orphan_each_marked(struct dev_home *home, dev_cb *cb, void *arg);
 
 #endif

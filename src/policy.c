@@ -442,44 +442,27 @@ static int denied(const struct policy_act *act, const struct policy_rule *rule, 
 			   have == 1 ? "is" : "are", have);
 }
 
-struct tally {
-	unsigned n, base; /* base: counted before this dump */
-};
-
 static int count_one(const struct dev *dev, void *arg)
 {
-	if (dev->altname[0] && dev->maker == getuid())
-		((struct tally *)arg)->n++;
+	*(unsigned *)arg += dev->altname[0] && dev->maker == getuid();
 	return 0;
-}
-
-static void recount(void *arg)
-{
-	struct tally *tally = arg;
-
-	tally->n = tally->base;
 }
 
 /* All devices that were made for the caller, here and in lifelines. */
 static int count(struct dev_home *home, unsigned *n)
 {
 	struct lifeline_marks marks = { .n = 0 };
-	struct tally tally = { 0, 0 };
-	int r = dev_each(&home->nl, "macvtap", -1, count_one, recount, &tally);
+	int r;
 
-	tally.base = tally.n;
+	*n = 0;
+	r = dev_each(&home->nl, "macvtap", -1, count_one, n);
 	if (r == 0)
-		r = dev_each(&home->nl, "tun", -1, count_one, recount, &tally);
+		r = dev_each(&home->nl, "tun", -1, count_one, n);
 	if (r == 0)
 		r = lifeline_marks_load(home, &marks);
-	for (size_t i = 0; r == 0 && i < marks.n; i++) {
-		const struct lifeline_marks one = { &marks.ids[i], 1 };
-
-		tally.base = tally.n;
-		r = lifeline_each(home, &one, count_one, recount, &tally);
-	}
+	if (r == 0)
+		r = lifeline_each(home, &marks, count_one, n);
 	lifeline_marks_free(&marks);
-	*n = tally.n;
 	return r;
 }
 

@@ -88,11 +88,11 @@ static int find_obstacle(struct obstacle *obstacle)
 			obstacle->found = true;
 	}
 	if (r == 0)
-		r = dev_each(&home->nl, NULL, -1, look_at, NULL, obstacle);
+		r = dev_each(&home->nl, NULL, -1, look_at, obstacle);
 	if (r == 0 && !obstacle->found)
 		r = lifeline_marks_load(home, &marks);
 	if (r == 0 && !obstacle->found)
-		r = lifeline_each(home, &marks, look_at, NULL, obstacle);
+		r = lifeline_each(home, &marks, look_at, obstacle);
 	lifeline_marks_free(&marks);
 	return r < 0 ? r : 0;
 }

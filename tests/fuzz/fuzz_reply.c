@@ -106,9 +106,9 @@ static int ask(struct nl *nl, uint8_t question)
 		r = dev_get_index(nl, 7, 5, &dev);
 		break;
 	case 2:
-		return dev_each(nl, "macvtap", -1, see, NULL, &seen);
+		return dev_each(nl, "macvtap", -1, see, &seen);
 	case 3:
-		return dev_each(nl, NULL, 7, see, NULL, &seen);
+		return dev_each(nl, NULL, 7, see, &seen);
 	case 4:
 		return talk(nl, false);
 	case 5:
