@@ -9,7 +9,6 @@
  * each "-net" joins hub 0. */
 #include "expand.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -328,10 +327,8 @@ static struct part value_of(const char *word, const char *key)
 /* "tap" of "tap,id=x" and "id=x,type=tap" */
 static bool has_type(const char *word, const char *type)
 {
-	size_t len = strcspn(word, ",=");
-
 	return part_is(value_of(word, "type"), type) ||
-	       (word[len] != '=' && part_is((struct part){ word, len }, type));
+	       part_is((struct part){ word, strcspn(word, ",") }, type);
 }
 
 static bool is_net_nic(const char *option, const char *word)
@@ -502,7 +499,7 @@ static const struct expand_dev *carried(const char *word, const struct devs *all
 	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 		struct part fds = value_of(word, keys[k]);
 
-		for (size_t i = 0; fds.s && isdigit((unsigned char)*fds.s) && i < all->n; i++) {
+		for (size_t i = 0; fds.s && i < all->n; i++) {
 			if (has_fd(&all->devs[i], strtoull(fds.s, NULL, 10)))
 				return &all->devs[i];
 		}

@@ -597,6 +597,7 @@ static void test_foreign_mac(void **state)
 		"-x|fd=7,hmac=" OTHER,
 		"-x|fd=7,name=a,,mac=" OTHER,
 		"-x|fd=7,mac=" OTHER ",mac=" MAC_A,
+		"-netdev|{\"id\":\"n1\",\"vhostfd\":\"7\",\"fd\":\"8\"}|-device|e1000,netdev=n1,mac=" OTHER,
 		/* More than one NIC in a word */
 		"sh|-c|qemu -nic tap,fd=7,mac=" MAC_A " -nic user,mac=" OTHER,
 		"-x|{\"net\":[{\"mac\":\"" OTHER "\"},{\"fd\":7,\"mac\":\"" MAC_A "\"}]}",
@@ -628,7 +629,7 @@ static void test_no_mac(void **state)
 		{ "-netdev|tap,id=a,fd=7", "" },
 		{ "-netdev|tap,id=a,fd=7|-device|e1000,netdev=b", "" },
 		{ "-nic|user", "" },
-		{ "-device|e1000", "" },
+		{ "-device|virtio-gpu|-net|tap,fd=7", "" },
 		{ "--net|fd=7", "" },
 		{ "-net|tap,fd=7", "" },
 		{ "-net|nic|-net|user", "" },
