@@ -284,11 +284,11 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	struct destroy d = {
 		.home = &ctx->home,
 		.claim = CLAIM_INIT,
-		.deadline = deadline_in(DEADLINE_MS),
 		.seen = HOLDERS_INIT,
 	};
 
 	if (parse(&d, argc, argv) >= 0 && collect(&d) == 0) {
+		d.deadline = deadline_in(d.force ? 200 : DEADLINE_MS);
 		keep(&d, claim);
 		d.wait = held_wait_begin();
 		keep(&d, judge);

@@ -82,26 +82,30 @@ is_clean() {
 	[[ $names == "$before_names" && $(vt_links) == "$before" ]] && no_marks
 }
 
-# hit VERB POINT [ERRNO] WHO ARGS... - runs vnetctl ARGS under the sweep tool, with
-# WHO's calls as the points. Sets hit_call, hit_result (its first word), and hit_main,
-# how main ended: "exited 2", "reached-exec", "signalled 9". Files: hit.out, hit.err,
+# hit VERB POINT [ERRNO|RIVAL] WHO ARGS... - runs vnetctl ARGS under the sweep tool, with
+# WHO's calls as the points. Sets hit_call, hit_result (its first word), hit_ms (how long
+# it was stopped), and hit_main, how main ended: "exited 2", "reached-exec", "signalled 9". Files: hit.out, hit.err,
 # and hit.log, the calls up to the point ("INDEX WHO[~] NAME ARG ARG ARG [PATH]", with a
 # tilde where a signal can end the call). False when the point is beyond the end.
+# With $no_wait it does not wait for COMMAND.
 hit() {
 	local base=$BATS_TEST_TMPDIR/hit rc=0
 	local -a verb=("$1" "$2")
 
 	shift 2
-	[[ ${verb[0]} != fail ]] || { verb+=("$1"); shift; }
+	[[ ${verb[0]} == kill ]] || { verb+=("$1"); shift; }
 	# New files: somebody of the last point may still write to the old ones.
 	rm -f "$base".{report,out,err,log}
 	pen "$SWEEP" "${verb[@]}" --who "$1" --skip-startup --timeout 30 \
+		${no_wait:+--no-wait} \
 		--report "$base.report" --log "$base.log" -- "$VNETCTL" "${@:2}" \
 		>"$base.out" 2>"$base.err" || rc=$?
 	((rc <= 1)) || fail "sweep ${verb[*]} of $*: status $rc" \
 		"$(cat "$base.report" "$base.err")" || return 2
 	# "point N call NAME result WORD... main WORD... [command WORD...]"
 	read -r _ _ _ hit_call _ hit_result hit_main <"$base.report"
+	hit_ms=${hit_main%% main *}
+	hit_ms=${hit_ms##* }
 	hit_main=${hit_main##*main }
 	hit_main=${hit_main% command *}
 	return "$rc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sweep - stop a program at its N-th system call, and kill it or fail the call
+ * sweep - stop a program at its N-th system call, and kill it, fail the call, or let
+ * another one run first
  *
  * Theory of operation
  *
@@ -9,7 +10,8 @@
  * all calls of one process, and the process is hit while it is stopped at the
  * entry of call N: the kernel then either drops the call (SIGKILL pending at an
  * entry stop: the call is not run) or is told to skip it and to return -ERRNO (a
- * failed brk returns the old break instead: brk has no errno).
+ * failed brk returns the old break instead: brk has no errno), or it stays there until
+ * another command has ended ("stop").
  * Calls are numbered from 1, the first being the first call after the execve
  * that started CMD. A shell loop sweeps N = 1, 2, ... until "beyond".
  *
@@ -50,7 +52,8 @@
  *   calls N result END                                    (count)
  *
  *   RESULT  killed | failed ERRNO | infallible | beyond | reached-exec |
- *           exited S | timeout
+ *           exited S | timeout | stopped STATUS MS
+ *           stopped: for MS milliseconds, until RIVAL had ended with STATUS.
  *           beyond: the target ended before its N-th call (NAME is "-").
  *           infallible: call N is one that no kernel ever fails (exit, getuid),
  *           or fails with this error: EINTR, where no signal ends the call. It
@@ -92,7 +95,7 @@
 
 enum { EXIT_HIT = 0, EXIT_BEYOND = 1, EXIT_FAILED = 2, EXIT_TIMEOUT = 124 };
 
-enum verb { COUNT, KILL, FAIL };
+enum verb { COUNT, KILL, FAIL, STOP };
 
 enum { WHO_MAIN = 0, WHO_GRANDCHILD = -1 /* > 0: the birth number */ };
 
@@ -118,6 +121,7 @@ struct sweep {
 	unsigned long point;
 	int error;
 	int who;
+	const char *rival;	/* for the shell */
 	bool after;
 	bool follow;
 	bool no_wait;
@@ -146,6 +150,10 @@ struct sweep {
 	bool timed_out;
 	long hit_call;
 	unsigned long calls;
+	pid_t rival_pid;	/* 0: it does not run */
+	int rival_status;
+	struct timespec stopped_at;
+	long stopped_ms;
 };
 
 static volatile sig_atomic_t alarmed;
@@ -810,6 +818,18 @@ static bool is_infallible(const struct __ptrace_syscall_info *info, int error)
 	return nr == SYS_brk && !info->entry.args[0];
 }
 
+static void start_rival(struct sweep *s)
+{
+	clock_gettime(CLOCK_MONOTONIC, &s->stopped_at);
+	s->rival_pid = fork();
+	if (s->rival_pid < 0)
+		die("cannot fork: %s", strerror(errno));
+	if (!s->rival_pid) {
+		execl("/bin/sh", "sh", "-c", s->rival, (char *)NULL);
+		_exit(127);
+	}
+}
+
 /* After the hit. Main is followed to its exec or exit, which is part of the
  * report.
  */
@@ -827,6 +847,11 @@ static void on_point(struct sweep *s, struct task *t,
 	bool done = true;
 
 	s->hit_call = (long)info->entry.nr;
+	if (s->verb == STOP) {
+		s->hit = true;
+		start_rival(s);
+		return;
+	}
 	if (s->verb == KILL && !s->after) {
 		s->hit = true;
 		kill(t->pid, SIGKILL);
@@ -956,12 +981,14 @@ static bool is_finished(const struct sweep *s)
 
 	for (size_t i = 0; i < s->n_tasks; i++)
 		alone = alone && s->tasks[i].held;
+	if (s->rival_pid)
+		return false;
 	if (alone)
 		return true;
 	if (s->follow || s->main_end.how == RUNNING)
 		return false;
 	/* A killed target is waited for: its end is part of the point. */
-	return s->target_end.how != RUNNING || (s->verb == FAIL && s->hit);
+	return s->target_end.how != RUNNING || (s->verb != KILL && s->hit);
 }
 
 static void give_up(struct sweep *s)
@@ -973,6 +1000,8 @@ static void give_up(struct sweep *s)
 		kill(s->tasks[i].pid, SIGKILL);
 	if (!s->main_gone)
 		kill(s->main, SIGKILL);
+	if (s->rival_pid)
+		kill(s->rival_pid, SIGKILL);
 	while (s->n_tasks || !s->main_gone) {
 		pid_t pid = waitpid(-1, &status, __WALL);
 
@@ -991,6 +1020,23 @@ static void give_up(struct sweep *s)
 	}
 }
 
+static void on_rival_end(struct sweep *s, int status)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	s->stopped_ms = (now.tv_sec - s->stopped_at.tv_sec) * 1000 +
+			(now.tv_nsec - s->stopped_at.tv_nsec) / 1000000;
+	s->rival_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	s->rival_pid = 0;
+	for (size_t i = 0; i < s->n_tasks; i++) {
+		if (is_target(s, &s->tasks[i])) {
+			let_go(s, &s->tasks[i]);
+			return;
+		}
+	}
+}
+
 static void run(struct sweep *s)
 {
 	while (!is_finished(s) && !s->timed_out) {
@@ -1003,6 +1049,8 @@ static void run(struct sweep *s)
 			die("cannot wait: %s", strerror(errno));
 		else if (pid > 0 && WIFSTOPPED(status))
 			on_stop(s, pid, status);
+		else if (pid > 0 && pid == s->rival_pid)
+			on_rival_end(s, status);
 		else if (pid > 0)
 			note_gone(s, pid, status);
 		if (alarmed && !is_finished(s))
@@ -1106,6 +1154,8 @@ static void put_result(FILE *f, const struct sweep *s)
 		fputs("killed", f);
 	else if (s->infallible)
 		fputs("infallible", f);
+	else if (s->hit && s->verb == STOP && !s->timed_out)
+		fprintf(f, "stopped %d %ld", s->rival_status, s->stopped_ms);
 	else if (s->hit)
 		fprintf(f, "failed %s", error_name(s->error));
 	else if (s->timed_out)
@@ -1153,6 +1203,7 @@ static void usage(int status)
 	fputs("usage: sweep count [-f] [OPTIONS] -- CMD [ARG...]\n"
 	      "       sweep kill N [--after] [OPTIONS] -- CMD [ARG...]\n"
 	      "       sweep fail N ERRNO [OPTIONS] -- CMD [ARG...]\n"
+	      "       sweep stop N RIVAL [OPTIONS] -- CMD [ARG...]\n"
 	      "options:\n"
 	      "  --who main|child|childK  whose calls (default: main)\n"
 	      "  -f, --follow             count: main and all that it forks\n"
@@ -1299,6 +1350,9 @@ static void parse_verb(struct sweep *s, int argc, char **argv)
 	} else if (argc == 3 && !strcmp(argv[0], "fail")) {
 		s->verb = FAIL;
 		s->error = parse_error(argv[2]);
+	} else if (argc == 3 && !strcmp(argv[0], "stop")) {
+		s->verb = STOP;
+		s->rival = argv[2];
 	} else {
 		usage(EXIT_FAILED);
 	}

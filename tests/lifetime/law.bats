@@ -1,0 +1,347 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2030,SC2031
+#
+# The law: whose device it is, and whoever else may remove it. Two things happen at one
+# moment here: a process is stopped (SIGSTOP, or by tests/tools/sweep.c before one of its
+# calls) while another one comes. tests/fault/stop.bats does that at every call.
+
+load ../lib/common
+load ../lib/refused
+load ../lib/device
+load ../lib/lifetime
+load ../lib/sweep
+
+MAC=52:54:00:00:00:01
+MAC2=52:54:00:00:00:02
+BUSY="Device or resource busy: another vnetctl is at work on it: is it stopped?"
+
+setup() {
+	common_setup
+	cases_net
+	lower_new "$NS" lower2 wire2
+	settled lower wire br0 lower2 wire2
+	before=$(vt_links)
+}
+
+teardown() {
+	local rc=0
+
+	pen_end || rc=1
+	common_teardown && ((!rc))
+}
+
+links_as_before() {
+	[[ $(vt_links) == "$before" ]]
+}
+
+# all_gone - nothing is left of any device, and no VM has lost one
+all_gone() {
+	wait_until 5 links_as_before && wait_until 5 no_marks && wait_until 5 no_strangers &&
+		none_lost
+}
+
+no_strangers() {
+	if [[ ${PEN:-} ]]; then
+		pen_empty
+	else
+		[[ -z $(strangers) ]]
+	fi
+}
+
+# ended PID... - all of them
+ended() {
+	local pid
+
+	for pid in "$@"; do
+		pid_gone "$pid" || return
+	done
+}
+
+# another_ends - a watched VM of somebody else's comes and goes, and its watcher too
+another_ends() {
+	local watcher
+
+	vm another other link lower2 lifetime watched
+	watcher=$(watcher_of other)
+	vm_kill another
+	wait_pid_gone "$watcher"
+	wait_gone "$NS" other
+}
+
+# keeps VM DEV - the VM lives, and its device is there and held by it
+keeps() {
+	local pid
+
+	pid=$(bg_pid "$1")
+	none_lost
+	assert_there "$NS" "$2"
+	! pid_gone "$pid" || fail "$1 has ended: $(cat "$BATS_TEST_TMPDIR/$1.err")"
+	vn -j -d list "$2" | jq -e --argjson pid "$pid" 'any(.[0].users[]; .pid == $pid)' >/dev/null ||
+		fail "$(vn list)"
+}
+
+# --- an orphan that is used -----------------------------------------------------
+
+# vm0 is an orphan, and its user then nobody's prey; WORDS of vnetctl, else it is by hand
+used_orphan() {
+	orphan vm0 link lower address $MAC lifetime watched
+	if (($#)); then
+		vm user vm0 "$@"
+	else
+		# shellcheck disable=SC2016
+		spawn_bg user in_ns "$NS" sh -c 'exec 5<>"$1"; exec "$VMM" hold 5 "$2"' - \
+			"/dev/tap$(in_ns "$NS" cat /sys/class/net/vm0/ifindex)" "$(lost)"
+		vm_holds user
+	fi
+	another_ends
+	keeps user vm0
+	# Nobody's else either.
+	run_vn destroy orphans
+	assert_status 0
+	assert_err ""
+	run_vn open-exec other link lower2 lifetime watched args none -- true
+	assert_status 0
+	assert_err ""
+	keeps user vm0
+	[[ $(vn list orphaned) == "" ]]
+}
+
+@test "law: an orphan opened with lifetime persistent is its user's" {
+	used_orphan lifetime persistent
+	# It is no orphan when that one ends.
+	[[ $(ip -n "$NS" -j link show vm0 | jq -r '.[0].group') == default ]]
+	vm_kill user
+	wait_until 5 no_marks
+	another_ends
+	assert_there "$NS" vm0
+	vn destroy vm0
+	all_gone
+}
+
+@test "law: an orphan opened with 'share' is its user's" {
+	used_orphan share
+	vm_kill user
+	all_gone
+}
+
+@test "law: an orphan opened with its own lifetime is its user's" {
+	used_orphan
+	vm_kill user
+	wait_until 5 is_orphan vm0
+	vm again vm0
+	another_ends
+	keeps again vm0
+	vm_kill again
+	all_gone
+}
+
+@test "law: an orphan opened by hand is its user's" {
+	used_orphan
+	refused 125 "cannot open vm0: Device or resource busy: it is held by vmm (pid $(bg_pid user)): 'share' opens it all the same" \
+		open-exec vm0 -- true
+	keeps user vm0
+	vm_kill user
+	wait_until 5 is_orphan vm0
+	vn destroy orphans
+	all_gone
+}
+
+# --- the watcher and the next one -----------------------------------------------
+
+# old_watcher [open-exec WORDS] - vm0's VM is dead and its watcher, WATCHER, is stopped
+old_watcher() {
+	vm old vm0 "$@"
+	WATCHER=$(watcher_of vm0)
+	kill -STOP "$WATCHER"
+	vm_kill old
+	wait_pid_gone "$(bg_pid old)"
+	wait_until 5 no_marks
+}
+
+@test "law: a device whose watcher is on duty is not given to another" {
+	old_watcher link lower address $MAC lifetime watched
+	# It is going, and no orphan.
+	[[ $(vn list orphaned) == "" ]]
+	run_vn destroy orphans
+	assert_status 0
+	assert_there "$NS" vm0
+	vm_start next vm0
+	# It waits; the watcher gets to run, and removes its own.
+	wait_until 5 waits next
+	kill -CONT "$WATCHER"
+	bg_end next
+	((status == 125))
+	[[ $(<"$BATS_TEST_TMPDIR/next.err") == "vnetctl: cannot open vm0: No such device: it went away with its last holder" ]] ||
+		fail "$(<"$BATS_TEST_TMPDIR/next.err")"
+	all_gone
+}
+
+# waits VM - it sleeps until a deadline
+waits() {
+	[[ $(awk '{ print $1 }' "/proc/$(bg_pid "$1")/syscall") == 230 ]]
+}
+
+@test "law: a watcher that wakes after its deadline removes nothing of another's" {
+	old_watcher link lower address $MAC lifetime watched
+	# The deadline of the one that wants it passes.
+	vm next vm0
+	kill -CONT "$WATCHER"
+	wait_pid_gone "$WATCHER"
+	keeps next vm0
+	vm_kill next
+	all_gone
+}
+
+@test "law: nor of one that stays" {
+	old_watcher link lower address $MAC lifetime watched
+	vm next vm0 lifetime persistent
+	kill -CONT "$WATCHER"
+	wait_pid_gone "$WATCHER"
+	keeps next vm0
+	vm_kill next
+	wait_until 5 no_marks
+	assert_there "$NS" vm0
+	vn destroy vm0
+	all_gone
+}
+
+@test "law: nor of one that was made anew under its name" {
+	old_watcher link lower address $MAC lifetime watched
+	vm next vm0 link lower address $MAC lifetime watched
+	kill -CONT "$WATCHER"
+	wait_pid_gone "$WATCHER"
+	keeps next vm0
+	vm_kill next
+	all_gone
+}
+
+@test "law: a new group does not take a device from its watcher" {
+	vm a vm0 link lower address $MAC lifetime watched
+	ip -n "$NS" link set vm0 group 77
+	vm_kill a
+	all_gone
+}
+
+# --- windows ----------------------------------------------------------------------
+
+# window WHO PATTERN ARGS... - which is the last call of WHO of vnetctl ARGS that matches;
+# ARGS have run then
+window() {
+	sweep_calls "$1" "${@:3}"
+	for ((point = ${#calls[@]}; point > 0; point--)); do
+		# shellcheck disable=SC2053
+		[[ ${calls[point]} != $2 ]] || return 0
+	done
+	fail "no call is like $2" "${calls[@]}"
+}
+
+# between POINT RIVAL ARGS... - vnetctl ARGS is stopped before that call of its own while the
+# shell text RIVAL runs
+between() {
+	local rc=0 no_wait=1
+
+	hit stop "$1" "$2" main "${@:3}" || rc=$?
+	((!rc)) || fail "the point was not hit"
+}
+
+# rival ARGS... - prints the shell text for vnetctl ARGS, whose end is in the files rival.*
+rival() {
+	# shellcheck disable=SC2016
+	printf 'cd "%s"; "$VNETCTL" %s >rival.out 2>rival.err; echo $? >rival.status' \
+		"$BATS_TEST_TMPDIR" "$*"
+}
+
+# rival_vm WORDS... - for a VM on open-exec WORDS; ends when it holds its device, or has failed
+rival_vm() {
+	# shellcheck disable=SC2016
+	printf 'cd "%s"; rm -f gate; mkfifo gate; "$VNETCTL" open-exec %s args none -- "$VMM" hold "{fd}" lost >gate 2>rival.err &
+		read -r line <gate; echo "$line" >rival.out; [ "$line" ] || { wait $!; echo $? >rival.status; }' \
+		"$BATS_TEST_TMPDIR" "$*"
+}
+
+# rival_was STATUS LINE
+rival_was() {
+	[[ ! -s $BATS_TEST_TMPDIR/rival.out ]] || [[ $(<"$BATS_TEST_TMPDIR/rival.out") == '' ]] ||
+		fail "$(<"$BATS_TEST_TMPDIR/rival.out")" || return
+	[[ $(<"$BATS_TEST_TMPDIR/rival.status") == "$1" ]] ||
+		fail "status $(<"$BATS_TEST_TMPDIR/rival.status")" "$(<"$BATS_TEST_TMPDIR/rival.err")" || return
+	[[ $(<"$BATS_TEST_TMPDIR/rival.err") == "$2" ]] ||
+		fail "expected: $2" "got:      $(<"$BATS_TEST_TMPDIR/rival.err")"
+}
+
+# main_was END LINE
+main_was() {
+	# shellcheck disable=SC2154
+	[[ $hit_main == "$1" ]] || fail "$hit_main" "$(<"$BATS_TEST_TMPDIR/hit.err")" || return
+	[[ $(<"$BATS_TEST_TMPDIR/hit.err") == "$2" ]] ||
+		fail "expected: $2" "got:      $(<"$BATS_TEST_TMPDIR/hit.err")"
+}
+
+@test "law: destroy has looked, and nobody can take the device before it removes it" {
+	pen_new
+	vn create vm0 link lower address $MAC
+	window main 'sendto *' destroy vm0
+	vn create vm0 link lower address $MAC
+	between "$point" "$(rival_vm vm0)" destroy vm0
+	rival_was 125 "vnetctl: cannot open vm0: $BUSY"
+	main_was 'exited 0' ""
+	all_gone
+}
+
+@test "law: destroy finds out that the device was taken before it had the claim" {
+	pen_new
+	vn create vm0 link lower address $MAC
+	# The claim is an open file's lock.
+	window main 'openat * /proc/sys/*' destroy vm0
+	vn create vm0 link lower address $MAC
+	between "$point" "$(rival_vm vm0)" destroy vm0
+	[[ $(<"$BATS_TEST_TMPDIR/rival.out") == 'holding vm0' ]]
+	main_was 'exited 2' "vnetctl: cannot remove vm0: Device or resource busy: it is held by vmm (pid $(pen_pid vmm)): 'force' removes it all the same, and its guest loses the network"
+	none_lost
+	pen_clear
+	vn -j list orphaned | jq -e 'map(.ifname) == ["vm0"]'
+	vn destroy orphans
+	all_gone
+}
+
+# pen_pid COMM - prints the pid in the pen
+pen_pid() {
+	pen ps -eo pid=,comm= | awk -v comm="$1" '$2 == comm { print $1 }'
+}
+
+@test "law: what open-exec has claimed is nobody else's until its COMMAND has it" {
+	local words
+
+	pen_new
+	vn create vm0 link lower address $MAC
+	window main 'execve *' open-exec vm0 "${TRUE[@]}"
+	wait_until 5 links_as_before
+	for words in "destroy vm0" "open-exec vm0 args none -- true" "destroy orphans" "destroy all" \
+		"open-exec vm0 link lower address $MAC2 args none -- true"; do
+		vn create vm0 link lower address $MAC
+		between "$point" "$(rival "$words")" open-exec vm0 "${TRUE[@]}"
+		case $words in
+		"destroy orphans") rival_was 0 "" ;;
+		destroy*) rival_was 2 "vnetctl: cannot remove vm0: $BUSY: 'force' does not wait for it" ;;
+		*link*) rival_was 125 "vnetctl: cannot create macvtap vm0 on lower: File exists: choose another name, or 'vnetctl destroy vm0'" ;;
+		*) rival_was 125 "vnetctl: cannot open vm0: $BUSY" ;;
+		esac
+		main_was reached-exec ""
+		all_gone
+	done
+}
+
+@test "law: destroy force does not wait for who is stopped" {
+	pen_new
+	vn create vm0 link lower address $MAC
+	window main 'execve *' open-exec vm0 "${TRUE[@]}"
+	wait_until 5 links_as_before
+	vn create vm0 link lower address $MAC
+	between "$point" "$(rival destroy vm0 force)" open-exec vm0 "${TRUE[@]}"
+	rival_was 0 ""
+	# shellcheck disable=SC2154
+	((hit_ms < 2000)) || fail "it took $hit_ms ms"
+	# Its COMMAND has a dead descriptor, as it is said.
+	all_gone
+}
