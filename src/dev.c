@@ -558,13 +558,6 @@ int dev_finish(struct nl *nl, int ifindex, struct dev *dev, const char *what)
 	return nl_talk(nl, store, &get, "%s", what);
 }
 
-static int open_switch(const char *path, int mode)
-{
-	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
-
-	return open(path, mode | O_CLOEXEC);
-}
-
 /* In the namespace that we are in. What is so already is not written: in a container /proc/sys can
  * be read-only, and the default be 1. No IPv6 in this kernel is no failure. */
 static int disable_ipv6(const char *name)
@@ -574,18 +567,18 @@ static int disable_ipv6(const char *name)
 	/* These are the switches of all devices. A device can be called so, by renaming. */
 	if (streq(name, "all") || streq(name, "default"))
 		return fail_refuse("cannot keep the host's IPv6 off a device called %s", name);
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
-	auto_close int look = open_switch(path, O_RDONLY);
+	snprintf(path, sizeof(path), "net/ipv6/conf/%s/disable_ipv6", name);
+	auto_close int look = netns_open_sysctl(path, O_RDONLY);
 
 	if (look < 0 && errno == ENOENT)
 		return 0;
 	if (look >= 0 && read(look, &now, 1) == 1 && now == '1')
 		return 0;
-	auto_close int fd = open_switch(path, O_WRONLY);
+	auto_close int fd = netns_open_sysctl(path, O_WRONLY);
 
 	if (fd >= 0 && write(fd, "1", 1) == 1)
 		return 0;
-	fail_sys("cannot keep the host's IPv6 off %s (%s)", name, path);
+	fail_sys("cannot keep the host's IPv6 off %s (/proc/sys/%s)", name, path);
 	if (fail_errnum() == EROFS)
 		fail_hint("/proc/sys is read-only here: start the container with --sysctl "
 			  "net.ipv6.conf.default.disable_ipv6=1, or with /proc/sys writable "

@@ -5,8 +5,8 @@
  * descriptor, however its holder ends. Nothing is written.
  *
  * A write lock needs a descriptor that could write. Containers and units mount /proc/sys
- * read-only on top of /proc: then /proc is cloned without what is mounted on it, for the same
- * file. That takes CAP_SYS_ADMIN; without it flock(2), which needs only to read, locks the file as
+ * read-only: netns_open_sysctl() finds the same file elsewhere. That takes CAP_SYS_ADMIN; without
+ * it flock(2), which needs only to read, locks the file as
  * a whole, and no watcher can be there, because that takes CAP_SYS_ADMIN too.
  *
  * Processes that see another mount of procfs, in a pid namespace of their own, do not exclude
@@ -15,42 +15,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 
 #include "fail.h"
+#include "netns.h"
 #include "priv.h"
 
-#define FILE_BELOW_PROC "sys/net/ipv4/tcp_fastopen_key"
-
-static int open_below(int dir, int mode)
-{
-	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
-
-	return openat(dir, dir < 0 ? "/proc/" FILE_BELOW_PROC : FILE_BELOW_PROC, mode | O_CLOEXEC);
-}
-
-static int clone_proc(void)
-{
-	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
-
-	return (int)syscall(SYS_open_tree, AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-}
+#define FILE_BELOW_SYS "net/ipv4/tcp_fastopen_key"
 
 /* Returns a descriptor, which is read-only if only flock(2) will do, or -1 with errno set. */
 static int open_file(void)
 {
-	int fd = open_below(AT_FDCWD, O_RDWR);
+	int fd = netns_open_sysctl(FILE_BELOW_SYS, O_RDWR);
 
-	if (fd < 0 && errno == EROFS) {
-		auto_close int proc = clone_proc();
-
-		fd = proc < 0 ? -1 : open_below(proc, O_RDWR);
-		if (fd < 0)
-			fd = open_below(AT_FDCWD, O_RDONLY);
-	}
-	return fd;
+	return fd < 0 && errno == EROFS ? netns_open_sysctl(FILE_BELOW_SYS, O_RDONLY) : fd;
 }
 
 static int refuse(const char *what)
@@ -60,7 +38,7 @@ static int refuse(const char *what)
 		fail_errno(EPERM, NULL, "%s", what);
 		return priv_explain_net_admin();
 	}
-	return fail_sys("%s: cannot lock /proc/" FILE_BELOW_PROC, what);
+	return fail_sys("%s: cannot lock /proc/sys/" FILE_BELOW_SYS, what);
 }
 
 static struct flock byte_of(enum lock_kind kind, uint32_t number)

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "args.h"
@@ -124,4 +126,36 @@ ino_t netns_inode(int nsfd)
 		return 0;
 	}
 	return st.st_ino;
+}
+
+static int open_below(int dir, const char *path, int mode)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
+
+	return openat(dir, path, mode | O_CLOEXEC);
+}
+
+static int clone_proc(void)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
+
+	return (int)syscall(SYS_open_tree, AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
+int netns_open_sysctl(const char *name, int mode)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open_below(AT_FDCWD, path, mode);
+	if (fd < 0 && errno == EROFS) {
+		auto_close int proc = clone_proc();
+
+		if (proc >= 0)
+			fd = open_below(proc, path + strlen("/proc/"), mode);
+		if (fd < 0)
+			errno = EROFS;
+	}
+	return fd;
 }

@@ -39,4 +39,9 @@ int netns_new(int home);
  * had (recorded). Two descriptors are one namespace if and only if it is equal. */
 ino_t netns_inode(int nsfd);
 
+/* Opens /proc/sys/NAME of the namespace that we are in, where need be with CAP_NET_ADMIN. Where it
+ * is mounted read-only, as in containers and units, /proc is cloned without what is mounted on it,
+ * which takes CAP_SYS_ADMIN. Returns a CLOEXEC descriptor, or -1 with errno set. */
+int netns_open_sysctl(const char *name, int mode);
+
 #endif

@@ -62,7 +62,7 @@ within() {
 	vm b vm2 link lower lifetime watched
 	within 1500 refused 125 "cannot create macvtap vm2 on lower: File exists: choose another name, or 'vnetctl destroy vm2'" \
 		open-exec vm2 link lower -- true
-	ip -n "$NS" link add vm1 type dummy
+	ip -n "$NS" link add vm1 type bridge
 	within 1500 refused 125 "cannot create macvtap vm1 on lower: File exists: choose another name" \
 		open-exec vm1 link lower -- true
 }
@@ -217,7 +217,7 @@ read_only() {
 	assert_status 0
 	assert_err ""
 	run_cmd read_only setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
-		"$VNETCTL" destroy vm0
+		"$VNETCTL" destroy vm0 force
 	assert_status 0
 	assert_err ""
 	links_as_before
@@ -225,5 +225,12 @@ read_only() {
 
 @test "waiting: the hint at a /proc/sys that is read-only names the default first" {
 	untouched_cmd 2 "cannot keep the host's IPv6 off vm0 (/proc/sys/net/ipv6/conf/vm0/disable_ipv6): Read-only file system: /proc/sys is read-only here: start the container with --sysctl net.ipv6.conf.default.disable_ipv6=1, or with /proc/sys writable (podman: --security-opt unmask=/proc/sys, docker: --security-opt systempaths=unconfined)" \
-		read_only "$VNETCTL" create vm0 link lower
+		read_only setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
+		"$VNETCTL" create vm0 link lower
+	# With it /proc is found where nothing is mounted on it.
+	run_cmd read_only "$VNETCTL" create vm0 link lower
+	assert_status 0
+	assert_err ""
+	[[ $(in_ns "$NS" cat /proc/sys/net/ipv6/conf/vm0/disable_ipv6) == 1 ]]
+	vn destroy vm0
 }
