@@ -575,6 +575,8 @@ static int disable_ipv6(const char *name)
 	if (look >= 0 && read(look, &now, 1) == 1 && now == '1')
 		return 0;
 	auto_close int fd = netns_open_sysctl(path, O_WRONLY);
+	/* The kernel judges the writer once more. */
+	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
 
 	if (fd >= 0 && write(fd, "1", 1) == 1)
 		return 0;

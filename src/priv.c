@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -172,13 +173,31 @@ static int set_ids(const char *name, uid_t uid, gid_t gid)
 	return 0;
 }
 
+/* The kernel takes PDEATHSIG from those who change their user. A parent that dies before it is
+ * given back is not missed. */
+static int set_ids_keep_pdeathsig(const char *name, uid_t uid, gid_t gid)
+{
+	pid_t parent = getppid();
+	int sig;
+
+	if (prctl(PR_GET_PDEATHSIG, &sig) < 0)
+		return fail_sys("run-as: cannot read PDEATHSIG");
+	if (set_ids(name, uid, gid) < 0)
+		return fail_code();
+	if (sig && prctl(PR_SET_PDEATHSIG, sig) < 0)
+		return fail_sys("run-as: cannot keep PDEATHSIG");
+	if (sig && getppid() != parent)
+		raise(sig);
+	return 0;
+}
+
 int priv_become(const char *name, uid_t uid, gid_t gid)
 {
 	if (gid == (gid_t)-1)
 		return fail_usage("run-as: user %u has no group of his own: say USER:GROUP", uid);
 	/* The bounding set first: it takes a capability that goes with the user. To whom the
 	 * power is not their own, only they themselves are left, and stay as they are. */
-	if (cut_bounding(0) < 0 || (priv_is_own() && set_ids(name, uid, gid) < 0) ||
+	if (cut_bounding(0) < 0 || (priv_is_own() && set_ids_keep_pdeathsig(name, uid, gid) < 0) ||
 	    check_ids(uid, gid) < 0)
 		return fail_code();
 	return priv_keep_only(0);

@@ -55,7 +55,8 @@ int priv_keep_only(uint64_t keep);
 
 /* Becomes another user for good: supplementary groups (name's own, none when it
  * is empty), group, user, in that order; then without any capability and
- * with no_new_privs. All of it is read back. Returns 0 or a recorded failure. */
+ * with no_new_privs. All of it is read back. The caller's PDEATHSIG stays, and is raised if the
+ * parent dies meanwhile. Returns 0 or a recorded failure. */
 int priv_become(const char *name, uid_t uid, gid_t gid);
 
 /* Adds to the failure on record that CAP_NET_ADMIN is missing, and how to get it. Returns the

@@ -11,7 +11,8 @@
  * The keys: pid ppid pgid sid argv; env (the VNETCTL_ variables); fds, each
  * with fd, link, cloexec and nonblock and for a tap the ifname and tun_flags
  * of TUNGETIFF (or tun_error); netns and mntns (inode numbers); uid and gid
- * (real, effective, saved, fs), groups; no_new_privs, umask; sig_blk, sig_ign,
+ * (real, effective, saved, fs), groups; pdeathsig, the signal that it gets when its
+ * parent dies, and dumpable, 1 if it leaves core dumps; no_new_privs, umask; sig_blk, sig_ign,
  * cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb as the words of
  * /proc/self/status.
  */
@@ -28,8 +29,8 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
-
 
 static void die(const char *what)
 {
@@ -235,6 +236,18 @@ static void put_status(void)
 	fclose(f);
 }
 
+static void put_prctl(void)
+{
+	int sig;
+
+	if (prctl(PR_GET_PDEATHSIG, &sig))
+		die("PR_GET_PDEATHSIG");
+	put_key("pdeathsig");
+	printf("%d", sig);
+	put_key("dumpable");
+	printf("%d", prctl(PR_GET_DUMPABLE));
+}
+
 static void put_all(char **argv)
 {
 	printf("{\"pid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d", getpid(),
@@ -244,6 +257,7 @@ static void put_all(char **argv)
 	put_ns("netns", "/proc/self/ns/net");
 	put_ns("mntns", "/proc/self/ns/mnt");
 	put_status();
+	put_prctl();
 	put_fds();
 	puts("}");
 	if (fflush(stdout))
