@@ -75,7 +75,8 @@ int netns_enter(int nsfd)
 
 		fail_errno(err, NULL, "cannot enter a network namespace");
 		if (err == EPERM)
-			fail_hint("this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN)");
+			priv_explain(POWER(CAP_SYS_ADMIN), "CAP_SYS_ADMIN",
+				     "(in a container --cap-add SYS_ADMIN)");
 		if (err == EINVAL)
 			fail_hint("that file is no network namespace");
 		return fail_code();
@@ -105,9 +106,9 @@ int netns_new(int home)
 
 		fail_errno(err, NULL, "cannot make a network namespace for the lifeline");
 		if (err == EPERM)
-			fail_hint("this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) "
-				  "and must not be forbidden by RestrictNamespaces= or a seccomp "
-				  "filter");
+			priv_explain(POWER(CAP_SYS_ADMIN), "CAP_SYS_ADMIN",
+				     "(in a container --cap-add SYS_ADMIN) and must not be "
+				     "forbidden by RestrictNamespaces= or a seccomp filter");
 		if (err == ENOSPC)
 			fail_hint("see sysctl user.max_net_namespaces");
 		return fail_code();

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -203,10 +205,42 @@ int priv_become(const char *name, uid_t uid, gid_t gid)
 	return priv_keep_only(0);
 }
 
+static bool has_file_capabilities(void)
+{
+	return getxattr("/proc/self/exe", "security.capability", NULL, 0) > 0;
+}
+
+/* Why an ordinary user's vnetctl has not this capability, where the usual advice cannot help; NULL
+ * where it can. */
+static const char *barred(uint64_t cap)
+{
+	auto_cap cap_t caps = cap_get_proc();
+	struct statvfs fs;
+
+	if (getuid() == 0 || !caps || flags_of(caps, CAP_PERMITTED, cap))
+		return NULL;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return "no_new_privs keeps it from us, whether by sudo or by file capabilities: "
+		       "start vnetctl without it (in a unit NoNewPrivileges=no)";
+	if (has_file_capabilities() && statvfs("/proc/self/exe", &fs) == 0 &&
+	    fs.f_flag & ST_NOSUID)
+		return "vnetctl has file capabilities, but on a nosuid mount they do not count: "
+		       "install it elsewhere";
+	return NULL;
+}
+
+int priv_explain(uint64_t cap, const char *need, const char *way)
+{
+	const char *why = barred(cap);
+
+	return why ? fail_hint("this needs %s: %s", need, why) :
+		     fail_hint("this needs %s %s", need, way);
+}
+
 int priv_explain_net_admin(void)
 {
-	return fail_hint("this needs CAP_NET_ADMIN in the network namespace (try sudo; in a "
-			 "container --cap-add NET_ADMIN)");
+	return priv_explain(POWER(CAP_NET_ADMIN), "CAP_NET_ADMIN in the network namespace",
+			    "(try sudo; in a container --cap-add NET_ADMIN)");
 }
 
 bool priv_is_root(void)

@@ -59,6 +59,11 @@ int priv_keep_only(uint64_t keep);
  * parent dies meanwhile. Returns 0 or a recorded failure. */
 int priv_become(const char *name, uid_t uid, gid_t gid);
 
+/* Adds to the failure on record that cap is missing, which need names in words ("CAP_SYS_ADMIN"),
+ * and way, how to get it; or, where no_new_privs or a nosuid mount bars every way, that. Returns
+ * the recorded code. */
+int priv_explain(uint64_t cap, const char *need, const char *way);
+
 /* Adds to the failure on record that CAP_NET_ADMIN is missing, and how to get it. Returns the
  * recorded code. */
 int priv_explain_net_admin(void);

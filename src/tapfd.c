@@ -174,27 +174,32 @@ int tapfd_set_flags(int fd, bool multi_queue)
 }
 
 /* A file system that is mounted nowhere, seen only through the descriptor. */
-static int detached_mount(const char *type)
+static int detached_mount(const char *type, unsigned attributes)
 {
 	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
 	auto_close int fs = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
-	int mnt;
+	bool made = fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+	int mnt = made ? (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes) : -1;
 
-	if (fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
-		mnt = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
-		if (mnt >= 0)
-			return mnt;
-	}
+	if (mnt >= 0)
+		return mnt;
 	fail_sys("cannot mount a %s of our own", type);
+	if (fail_errnum() == EPERM && made)
+		return fail_hint("parts of /sys are covered in this container, and the kernel shows "
+				 "them by no other way: uncover them (podman: --security-opt "
+				 "unmask=ALL, docker: --security-opt systempaths=unconfined)");
 	if (fail_errnum() == EPERM)
-		fail_hint("this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user "
-			  "namespace a mount namespace too: unshare -m)");
+		priv_explain(POWER(CAP_SYS_ADMIN), "CAP_SYS_ADMIN",
+			     "(in a container --cap-add SYS_ADMIN; in a user namespace a mount "
+			     "namespace too: unshare -m)");
 	return fail_code();
 }
 
+/* In a user namespace it may be no more open than the one that is mounted there. */
 int tapfd_sysfs(void)
 {
-	return detached_mount("sysfs");
+	return detached_mount("sysfs", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC);
 }
 
 int tapfd_node_id(int sysfs, const char *name, int ifindex)
@@ -281,7 +286,7 @@ static int make_node(int dir, dev_t number)
 
 static int open_in_tmpfs(dev_t number)
 {
-	auto_close int dir = detached_mount("tmpfs");
+	auto_close int dir = detached_mount("tmpfs", 0);
 	int fd;
 
 	if (dir < 0)

@@ -15,6 +15,7 @@ setup() {
 }
 
 NONE=0000000000000000
+admin="Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
 
 # --- power ------------------------------------------------------------------------
 
@@ -73,6 +74,7 @@ setns SYS_ADMIN
 socket NET_ADMIN
 unshare SYS_ADMIN' alice open-exec al1 link lower mode bridge lifetime fd args none -- /bin/true
 	powers_are 'openat -
+openat-sysctl NET_ADMIN
 sendto NET_ADMIN
 socket NET_ADMIN' alice mode al0 private
 	powers_are 'ioctl-other -
@@ -127,7 +129,7 @@ permitted() {
 }
 
 @test "power: the watcher has CAP_NET_ADMIN, and not even that is effective" {
-	spawn_co vm alice open-exec al0 link lower mode bridge args none -- "$PROBE" hold
+	spawn_co vm alice open-exec al0 link lower mode bridge lifetime watched args none -- "$PROBE" hold
 	wait_text "$BATS_TEST_TMPDIR/vm.out" '^{'
 	awk '/^Uid:/ { uid = $2 } /^CapPrm:/ { prm = $2 } /^CapEff:/ { eff = $2 }
 		/^CapInh:/ { inh = $2 } /^NoNewPrivs:/ { nnp = $2 }
@@ -267,17 +269,51 @@ alice_env() {
 @test "hostile: under a tracer there is no power" {
 	run_cmd as alice strace -qq -o /dev/null "$VN" create al0
 	assert_status 2
-	assert_err "vnetctl: cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
+	assert_err "vnetctl: cannot create tap al0: $admin"
 }
 
-@test "hostile: under no_new_privs there is no power" {
-	run_cmd as alice setpriv --no-new-privs "$VN" create al0
-	assert_status 2
-	assert_err "vnetctl: cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
+# Neither sudo nor file capabilities help then.
+@test "hostile: under no_new_privs there is no power, and the line says so" {
+	local why="no_new_privs keeps it from us, whether by sudo or by file capabilities: start vnetctl without it (in a unit NoNewPrivileges=no)"
+	local vn
+
+	vn create vm0 link lower
+	for vn in "$VN" "$(program plain)"; do
+		may_not 2 "cannot create tap al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace: $why" \
+			as alice setpriv --no-new-privs "$vn" create al0
+		may_not 2 "cannot enter a network namespace: Operation not permitted: this needs CAP_SYS_ADMIN: $why" \
+			as alice setpriv --no-new-privs "$vn" -n "/proc/self/ns/net" create al0
+		may_not 125 "cannot make a network namespace for the lifeline: Operation not permitted: this needs CAP_SYS_ADMIN: $why" \
+			as alice setpriv --no-new-privs "$vn" open-exec al0 link lower -- true
+	done
+	# Root, and those who have it nevertheless, do not miss it for that.
+	may_not 2 "cannot create tap al0: $admin" \
+		in_etc setpriv --no-new-privs --bounding-set=-net_admin "$VN" create al0
+	may in_etc setpriv --reuid alice --regid alice --clear-groups --no-new-privs \
+		--inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin "$VN" create al0
+}
+
+# nosuid FLAG CMD... - CMD as alice, who finds the program on a mount with this flag
+# shellcheck disable=SC2016 # for the inner shell
+nosuid() {
+	in_etc bash -ec 'mount --bind "$0" "$0" && mount -o "remount,bind,$1" "$0" && shift
+		exec setpriv --reuid alice --regid alice --init-groups -- "$@"' "$BATS_TEST_TMPDIR" "$@"
+}
+
+@test "hostile: on a nosuid mount there is no power, and the line says so" {
+	local why="vnetctl has file capabilities, but on a nosuid mount they do not count: install it elsewhere"
+
+	may nosuid suid "$VN" create al0
+	may_not 2 "cannot create tap al1: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace: $why" \
+		nosuid nosuid "$VN" create al1
+	may_not 125 "cannot make a network namespace for the lifeline: Operation not permitted: this needs CAP_SYS_ADMIN: $why" \
+		nosuid nosuid "$VN" open-exec al1 link lower -- true
+	# One without is told the usual.
+	may_not 2 "cannot create tap al1: $admin" nosuid nosuid "$(program plain)" create al1
 }
 
 @test "hostile: a user namespace gives no power here" {
-	may_not 2 "cannot create al0: Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)" \
+	may_not 2 "cannot create tap al0: $admin" \
 		as alice unshare -Ur "$VN" create al0
 	vn create vm0 link lower
 	run_cmd as alice unshare -Ur ip link property add dev vm0 \
