@@ -22,7 +22,7 @@
 #include "fail.h"
 #include "priv.h"
 
-static const char tun_path[] = "/dev/net/tun";
+static const char tun_path[] = "/dev/net/tun", vhost_path[] = "/dev/vhost-net";
 
 /* A node that was given to somebody else is closed even to root without this. */
 static int open_device(int dir, const char *path)
@@ -30,6 +30,14 @@ static int open_device(int dir, const char *path)
 	auto_power struct power power = priv_raise(POWER(CAP_DAC_OVERRIDE));
 
 	return openat(dir, path, O_RDWR | O_CLOEXEC);
+}
+
+static void explain_cgroup(const char *path)
+{
+	if (fail_errnum() == EPERM)
+		fail_hint("a device cgroup forbids it: DeviceAllow=%s rw in a unit, --device %s in "
+			  "a container",
+			  path, path);
 }
 
 static int open_tun(void)
@@ -41,9 +49,7 @@ static int open_tun(void)
 	fail_sys("cannot open %s", tun_path);
 	if (fail_errnum() == ENOENT || fail_errnum() == ENODEV || fail_errnum() == ENXIO)
 		fail_hint("is the module tun loaded? In a container, add --device /dev/net/tun");
-	if (fail_errnum() == EPERM)
-		fail_hint("a device cgroup forbids it: DeviceAllow=/dev/net/tun rw in a unit, "
-			  "--device /dev/net/tun in a container");
+	explain_cgroup(tun_path);
 	return fail_code();
 }
 
@@ -427,13 +433,20 @@ int tapfd_reset(int fd, bool macvtap)
 
 int tapfd_open_vhost(void)
 {
-	int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+	auto_close int fd = open(vhost_path, O_RDWR | O_CLOEXEC);
+	struct stat st;
 
+	/* A shell's redirection makes a plain file where there was none. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISCHR(st.st_mode))
+		return fail_refuse("cannot use %s: it is no device: remove it and 'modprobe "
+				   "vhost_net', or 'vhost off'",
+				   vhost_path);
 	if (fd >= 0)
-		return fd;
-	fail_sys("cannot open /dev/vhost-net");
+		return steal_fd(&fd);
+	fail_sys("cannot open %s", vhost_path);
 	if (fail_errnum() == ENOENT || fail_errnum() == ENODEV || fail_errnum() == ENXIO)
 		fail_hint("'modprobe vhost_net', or 'vhost off'");
+	explain_cgroup(vhost_path);
 	return fail_code();
 }
 

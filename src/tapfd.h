@@ -100,7 +100,7 @@ ino_t tapfd_home_of(pid_t pid, int fd);
 int tapfd_reset(int fd, bool macvtap);
 
 /* Opens /dev/vhost-net. Returns a CLOEXEC descriptor or a recorded failure that
- * names the module. */
+ * names the module, the device cgroup, or what is there instead of a device. */
 int tapfd_open_vhost(void);
 
 /* True when the link has this attribute in a sysfs of its namespace. */

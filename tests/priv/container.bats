@@ -146,6 +146,67 @@ covered() {
 	refused_cmd 125 "$why" no_tun open-exec t0 link br0 -- true
 }
 
+# with_vhost SCRIPT ARGS... - vnetctl ARGS where SCRIPT has made /dev/vhost-net, the first argument
+# shellcheck disable=SC2016 # for the inner shell
+with_vhost() {
+	in_ns "$NS" bash -ec '
+		mount -t tmpfs -o mode=755 dev "$1"
+		cp -a /dev/{null,net} "$1"
+		set -- "$1/vhost-net" "$@"
+		eval "$3"
+		mount --move "$2" /dev
+		shift 3
+		exec "$@"' sh "$BATS_TEST_TMPDIR" "$1" "$VNETCTL" open-exec t0 link br0 "${@:2}"
+}
+
+@test "container: /dev/vhost-net is a plain file, and not handed on" {
+	local line="cannot use /dev/vhost-net: it is no device: remove it and 'modprobe vhost_net', or 'vhost off'"
+	local what
+
+	for what in 'echo >"$1"' 'mkfifo "$1"' 'echo >"$2/x"; ln -s x "$1"'; do
+		untouched_cmd 125 "$line" with_vhost "$what" vhost on -- true
+		# Where it is only tried the guest starts without.
+		run_cmd with_vhost "$what" vhost try args none -- "$PROBE"
+		assert_status 0
+		assert_err ""
+		[[ $(jq '[.fds[].link | select(endswith("vhost-net") or endswith("/x"))]' <<<"$output") == "[]" ]] ||
+			fail "$output"
+	done
+	# A link to a device is as good as the device.
+	run_cmd with_vhost 'ln -s null "$1"' vhost on args none -- true
+	assert_status 0
+	assert_err ""
+}
+
+teardown() {
+	local rc=0
+
+	[[ ! -d ${DEVICES:-} ]] || wait_until 5 rmdir "$DEVICES" 2>/dev/null || rc=1
+	common_teardown && ((!rc))
+}
+
+@test "container: a device cgroup forbids /dev/vhost-net" {
+	local devices line="cannot open /dev/vhost-net: Operation not permitted: a device cgroup forbids it: DeviceAllow=/dev/vhost-net rw in a unit, --device /dev/vhost-net in a container"
+
+	devices=$(awk '$3 == "cgroup" && $4 ~ /(^|,)devices(,|$)/ { print $2; exit }' /proc/mounts)
+	[[ $devices ]] || skip "no cgroup (version 1) for devices here"
+	DEVICES=$devices/vt-$$-$BATS_TEST_NUMBER
+	mkdir "$DEVICES" || skip "no cgroup can be made here"
+	echo 'c 10:238 rw' >"$DEVICES/devices.deny"
+	# In this order: `ip netns exec` hides what is mounted below /sys.
+	# shellcheck disable=SC2317 # called below
+	denied() {
+		(
+			echo "$BASHPID" >"$DEVICES/cgroup.procs"
+			with_vhost "$@"
+		)
+	}
+	untouched_cmd 125 "$line" denied 'mknod -m 600 "$1" c 10 238' vhost on -- true
+	run_cmd denied 'mknod -m 600 "$1" c 10 238' vhost try args none -- true
+	assert_status 0
+	assert_err ""
+}
+
 @test "container: no capability" {
 	local net="Operation not permitted: this needs CAP_NET_ADMIN in the network namespace (try sudo; in a container --cap-add NET_ADMIN)"
 	local sys="Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN) and must not be forbidden by RestrictNamespaces= or a seccomp filter"
