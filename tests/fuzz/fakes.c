@@ -13,6 +13,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/magic.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -28,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -91,6 +93,7 @@ static struct {
 	bool scripted; /* replies are the input's */
 	bool struck, is_user;
 	unsigned execs, sent, naps, interrupted;
+	int64_t now; /* in ns, by what was slept */
 	uint32_t random;
 	uid_t ids[3];
 	gid_t gids[3];
@@ -421,11 +424,13 @@ static int open_again(const char *path)
 	const struct fd *look = of(atoi(path + strlen("/proc/self/fd/")));
 	int fd;
 
-	if (!look || look->what != PATH)
+	if (!look || (look->what != PATH && look->what != NETNS))
 		return refuse(ENOENT);
-	fd = new_fd(QUEUE, true);
-	if (fd >= 0)
+	fd = new_fd(look->what == PATH ? QUEUE : NETNS, true);
+	if (fd >= 0) {
+		world.fds[fd].ns = look->what == PATH ? world.ns : look->ns;
 		world.fds[fd].ifindex = look->ifindex;
+	}
 	return fd;
 }
 
@@ -438,7 +443,7 @@ static int open_proc(const char *path)
 	if (!strncmp(path, "self/fd/", 8))
 		return open_again(path - 6);
 	if (!strncmp(path, "sys/net/", 8))
-		return new_fd(PLAIN, true);
+		return new_text("0\n");
 	if (sscanf(path, "%d/%n", &pid, &n) != 1 || !n || pid != HOLDER || !of(FDS - 1))
 		return refuse(ENOENT);
 	path += n;
@@ -513,8 +518,11 @@ int fake_openat(int dir, const char *path, int flags, ...)
 		return -1;
 	if (at->what == PROC && !strcmp(path, "4242") && of(FDS - 1))
 		return new_fd(PROC, true);
-	if (at->what == PROC && !strcmp(path, "fd"))
+	if (at->what == PROC && (!strcmp(path, "fd") || !strcmp(path, "task")))
 		return new_fd(PROC, true);
+	/* A /proc that was cloned. */
+	if (at->what == PROC && !strncmp(path, "sys/net/", 8))
+		return new_fd(PLAIN, true);
 	if (at->what == PROC && !strcmp(path, "fdinfo/6"))
 		return new_text("pos:\t0\niff:\ttap0\n");
 	if (at->what != MOUNT)
@@ -592,6 +600,46 @@ int fake_fstat(int fd, struct stat *st)
 	if (f->what == PATH)
 		st->st_rdev = makedev(240, (unsigned)f->ifindex);
 	return 0;
+}
+
+/* The holder has one thread, and is where every process can be seen. */
+static int stat_proc(struct stat *st)
+{
+	if (fate())
+		return -1;
+	memset(st, 0, sizeof(*st));
+	st->st_mode = S_IFDIR | 0555;
+	st->st_nlink = 3;
+	st->st_ino = UINT32_C(0xEFFFFFFC);
+	return 0;
+}
+
+int fake_stat(const char *path, struct stat *st)
+{
+	CHECK(!strcmp(path, "/proc/self/ns/pid"));
+	return stat_proc(st);
+}
+
+int fake_fstatat(int dir, const char *path, struct stat *st, int flags)
+{
+	CHECK(of(dir) && !strcmp(path, "task") && !flags);
+	return stat_proc(st);
+}
+
+int fake_fstatfs(int fd, struct statfs *fs)
+{
+	CHECK(of(fd));
+	if (fate())
+		return -1;
+	memset(fs, 0, sizeof(*fs));
+	fs->f_type = of(fd)->what == NETNS ? NSFS_MAGIC : PROC_SUPER_MAGIC;
+	return 0;
+}
+
+int fake_flock(int fd, int how)
+{
+	CHECK(of(fd) && how);
+	return fate() ? -1 : 0;
 }
 
 /* The holder's descriptors: 5 is vm1's node, 6 tap0, 7 its namespace, 8 a lifeline. */
@@ -727,11 +775,13 @@ off_t fake_lseek(int fd, off_t at, int whence)
 int fake_fcntl(int fd, int cmd, ...)
 {
 	struct fd *f = of(fd);
+	struct flock *byte;
 	va_list ap;
 	int arg;
 
 	va_start(ap, cmd);
 	arg = cmd == F_SETFD ? va_arg(ap, int) : 0;
+	byte = cmd == F_OFD_GETLK ? va_arg(ap, struct flock *) : NULL;
 	va_end(ap);
 	if (!f)
 		return refuse(EBADF);
@@ -739,7 +789,9 @@ int fake_fcntl(int fd, int cmd, ...)
 		return -1;
 	if (cmd == F_SETFD)
 		f->cloexec = arg & FD_CLOEXEC;
-	return cmd == F_GETFD ? f->cloexec : 0;
+	if (byte)
+		byte->l_type = F_UNLCK;
+	return cmd == F_GETFD ? f->cloexec : cmd == F_GETFL ? O_RDWR : 0;
 }
 
 int fake_dup3(int from, int to, int flags)
@@ -843,8 +895,11 @@ long fake_syscall(long number, ...)
 	switch (number) {
 	case SYS_fsopen:
 		return can(CAP_SYS_ADMIN) ? new_fd(PLAIN, true) : refuse(EPERM);
+	case SYS_open_tree:
+		return can(CAP_SYS_ADMIN) ? new_fd(PROC, true) : refuse(EPERM);
 	case SYS_fsconfig:
 	case SYS_close_range:
+	case SYS_kcmp:
 		return 0;
 	case SYS_fsmount:
 		return new_fd(MOUNT, true);
@@ -1508,7 +1563,8 @@ int fake_setns(int fd, int type)
 		return refuse(EPERM);
 	if (of(fd)->what != NETNS)
 		return refuse(EINVAL);
-	if (fate())
+	/* Not to get home again ends the program: see fake_abort(). */
+	if (of(fd)->ns && fate())
 		return -1;
 	world.ns = of(fd)->ns;
 	collect();
@@ -1532,6 +1588,7 @@ int fake_nanosleep(const struct timespec *wanted, struct timespec *left)
 {
 	(void)left;
 	CHECK(wanted->tv_sec == 0);
+	world.now += wanted->tv_nsec;
 	/* Who is waited for ends at last. */
 	if (++world.naps == 20) {
 		fake_close(FDS - 1);
@@ -1539,6 +1596,23 @@ int fake_nanosleep(const struct timespec *wanted, struct timespec *left)
 		REACHED(waited);
 	}
 	return 0;
+}
+
+int fake_clock_gettime(clockid_t id, struct timespec *now)
+{
+	CHECK(id == CLOCK_MONOTONIC);
+	*now = (struct timespec){ world.now / 1000000000, world.now % 1000000000 };
+	return 0;
+}
+
+void fake_abort(void)
+{
+	fake_bug(__FILE__, __LINE__, "the program does not give up");
+}
+
+pid_t fake_getppid(void)
+{
+	return 1;
 }
 
 unsigned long fake_getauxval(unsigned long type)
@@ -1680,16 +1754,22 @@ struct group *fake_getgrgid(gid_t gid)
 	return gid == 0 ? &groups[0] : gid == USER ? &groups[1] : NULL;
 }
 
+/* Without power there is no way home: see fake_setns(). */
+static int fate_at_home(void)
+{
+	return world.ns ? 0 : fate();
+}
+
 cap_t fake_cap_get_proc(void)
 {
-	return fate() ? NULL : cap_dup(world.caps);
+	return fate_at_home() ? NULL : cap_dup(world.caps);
 }
 
 int fake_cap_set_proc(cap_t caps)
 {
 	cap_flag_value_t had, want;
 
-	if (fate())
+	if (fate_at_home())
 		return -1;
 	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++) {
 		cap_get_flag(world.caps, cap, CAP_PERMITTED, &had);

@@ -150,6 +150,24 @@ assert_gone() {
 	dev_gone "$@" || fail "$2 is still in $1" "$(ip -n "$1" -br link)"
 }
 
+# marks [NS] - the ids of vnetctl's that NS ($NS) has for living namespaces, one a
+# line; the kernel itself gives others, for instance when `vnetctl list` asks
+marks() {
+	local word id list
+
+	# It complains of those that die meanwhile.
+	list=$(ip -n "${1:-$NS}" netns list-id 2>/dev/null)
+	while read -r word id _; do
+		# 0x56...... of a VM, 0x57...... to 0x5e...... of a persistent device
+		[[ $word != nsid ]] || ((id >> 24 < 0x56 || id >> 24 > 0x5e)) || echo "$id"
+	done <<<"$list"
+}
+
+# no_marks [NS] - there is none
+no_marks() {
+	[[ -z $(marks "$@") ]]
+}
+
 # --- vnetctl --------------------------------------------------------------
 
 # vn ARGS... - runs vnetctl in $NS, output as it comes

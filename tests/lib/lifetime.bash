@@ -61,20 +61,3 @@ orphan() {
 is_orphan() {
 	vn -j list orphaned | jq -e --arg dev "$1" 'any(.ifname == $dev)' >/dev/null
 }
-
-# marks [NS] - the ids of vnetctl's that NS has for living namespaces, one a line
-marks() {
-	local word id list
-
-	# It complains of those that die meanwhile.
-	list=$(ip -n "${1:-$NS}" netns list-id 2>/dev/null)
-	while read -r word id _; do
-		# 0x56......
-		[[ $word != nsid ]] || ((id >> 24 != 0x56)) || echo "$id"
-	done <<<"$list"
-}
-
-# no_marks [NS] - there is none
-no_marks() {
-	[[ -z $(marks "$@") ]]
-}

@@ -14,8 +14,8 @@ setup() {
 
 # start CASE [WORDS...] - the device, and the probe holding it as process CASE
 start() {
-	device "$1"
-	run_start "$1" vn open-exec "${WORDS[@]}" "${@:2}" args none -- \
+	device "$@"
+	run_start "$1" vn open-exec "${WORDS[@]}" args none -- \
 		"$PROBE" hold
 }
 
@@ -110,7 +110,7 @@ daemon() {
 # outlives DEV - it is there, and would not be if it were on its way: a device
 # whose guest ended later is gone
 outlives() {
-	run_vn open-exec later link lower -- true
+	run_vn open-exec later link lower lifetime watched -- true
 	assert_status 0
 	wait_gone "$NS" later 1
 	assert_there "$NS" "$1"
@@ -432,7 +432,7 @@ start_foreign() {
 
 @test "gone: lifetimes that are the default, said aloud" {
 	start old-macvtap lifetime watched
-	start new-macvtap lifetime watched
+	start new-macvtap lifetime fd
 	start old-tap lifetime fd
 	start new-tap lifetime fd
 	kill -9 "$(bg_pid old-macvtap)" "$(bg_pid new-macvtap)" \

@@ -127,7 +127,7 @@ print(subprocess.run(sys.argv[1:]).returncode)' \
 }
 
 @test "open-exec: a random MAC is told to COMMAND, and is the device's" {
-	spawn_co g vn open-exec vm0 link lower -- "$PROBE" hold
+	spawn_co g vn open-exec vm0 link lower lifetime watched -- "$PROBE" hold
 	output=$(ask g again)
 	MAC=$(in_ns "$NS" cat /sys/class/net/vm0/address)
 	[[ $MAC == 52:54:00:* ]]
@@ -489,7 +489,7 @@ fails() {
 		fails 127 "vnetctl: cannot run no-such-command: No such file or directory" \
 			"${WORDS[@]}" -- no-such-command
 		fails 127 "vnetctl: cannot run no-such-command: No such file or directory" \
-			"${WORDS[@]}" lifetime persistent -- no-such-command
+			"${WORDS[@]:0:5}" lifetime persistent -- no-such-command
 		# And it is as good as before.
 		probe "${WORDS[@]}" --
 		wait_gone "$NS" "$C" 1
@@ -568,12 +568,12 @@ fails() {
 		fails 125 "vnetctl: args 'x' is not known: one of net, netdev, none" \
 			"${WORDS[@]}" args x -- true
 		fails 125 "vnetctl: lifetime 'x' is not known: one of fd, watched, persistent" \
-			"${WORDS[@]}" lifetime x -- true
+			"${WORDS[@]:0:5}" lifetime x -- true
 	done
 	for C in old-tap new-tap; do
 		[[ $C == new-* ]] && device "$C" || WORDS=("$C")
 		fails 125 "vnetctl: open-exec: a tap needs no watcher: lifetime fd, which is its default, removes it with the last descriptor" \
-			"${WORDS[@]}" lifetime watched -- true
+			"${WORDS[@]:0:5}" lifetime watched -- true
 	done
 }
 
