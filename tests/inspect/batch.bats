@@ -331,12 +331,7 @@ long() {
 	count 1 'socket\(AF_NETLINK' trace
 }
 
-# --- together -----------------------------------------------------------------------------
-
-# sends N FILE - as many messages to the kernel, in sends, are in the trace
-sends() {
-	count "$1" 'sendto\(' "$2"
-}
+# --- one by one ---------------------------------------------------------------------------
 
 # whole DEV... - vnetctl's mark, no host on it, all multicast: all that create gives
 whole() {
@@ -350,45 +345,30 @@ whole() {
 	done
 }
 
-@test "batch: creates that stand together go out in one send" {
-	local i
+# A comment, an empty line, a line that goes on: none of them says what to do next.
+@test "batch: a command is done before the next line comes" {
+	local line n=1
 
-	for ((i = 0; i < 64; i++)); do
-		echo "create vm$i link lower mode bridge address 52:54:00:00:00:$(printf %02x "$i") mtu 1400"
-	done >b
-	straced trace sendto -batch b
-	# Each 32 of them: the link, the lifelines, and the lot.
-	sends 6 trace
-	whole vm{0..63}
-	json "$NS" 'length == 64 and all(.[]; .made and .mode == "bridge" and .mtu == 1400 and
-		.link == "lower" and .operstate == "DOWN" and .lifetime == "persistent" and
-		.address == "52:54:00:00:00:" + (.ifname[2:] | tonumber |
-			"0123456789abcdef"[. / 16 | floor:][:1] + "0123456789abcdef"[. % 16:][:1]))'
-	for i in 0 31 32 63; do
-		[[ $(in_ns "$NS" cat "/proc/sys/net/ipv6/conf/vm$i/disable_ipv6") == 1 ]]
+	spawn_co in vn -f -batch -
+	for line in '# x' '' '  # x'; do
+		say in "destroy nosuch0"
+		say in "$line"
+		wait_text in.err "^vnetctl: -:$n: cannot find nosuch0: No such device\$"
+		say in "create vm$n link lower"
+		say in "$line"
+		wait_there "$NS" "vm$n"
+		n=$((n + 4))
 	done
-	# And so do removals.
-	sed -i 's/create \(vm[0-9]*\).*/destroy \1/' b
-	straced trace sendto -batch b
-	count 2 'RTM_DELLINK' trace
-	shows ""
-}
-
-@test "batch: those of them that shall be up come up in one send more" {
-	local i
-
-	for ((i = 0; i < 32; i++)); do
-		((i % 3)) && echo "create vm$i link lower" || echo "create vm$i link lower up"
-	done >b
-	straced trace sendto,openat -batch b
-	sends 4 trace
-	json "$NS" 'length == 32 and
-		all(.[]; (.flags | index("UP") != null) == ((.ifname[2:] | tonumber) % 3 == 0))'
-	# Neighbours in the kernel's table.
-	json "$NS" '[.[].ifindex] | max - min == 31'
-	# The host is silent on each before any is up.
-	count 32 'disable_ipv6' trace
-	[[ $(grep -E 'disable_ipv6|sendto' trace | tail -n 1) == *sendto* ]] || fail "$(<trace)"
+	say in "create vm$n link lower"
+	say in "destroy vm1 \\"
+	wait_there "$NS" "vm$n"
+	assert_there "$NS" vm1
+	say in "  vm5"
+	wait_gone "$NS" vm5
+	assert_gone "$NS" vm1
+	co_eof in
+	bg_end in
+	[ "$status" = 2 ]
 }
 
 @test "batch: names and answers come in the order of the lines" {
@@ -427,7 +407,7 @@ whole() {
 	assert_err "vnetctl: b:2: warning: lower is down, so w1 reaches nobody: 'ip link set lower up'"
 }
 
-@test "batch: what the kernel refuses ends those that went out with it" {
+@test "batch: what the kernel refuses ends it, unless forced" {
 	local taken why="File exists: choose another name, or 'vnetctl destroy vm2'"
 
 	vn create vm2 link lower
@@ -464,16 +444,16 @@ vnetctl: b:5: cannot create macvtap vm2 on lower: $why"
 	shows "vm0 vm1 vm2"
 }
 
-@test "batch: a name that a device inside a lifeline has, or somebody is about to take" {
+@test "batch: a name that a device inside a lifeline has" {
 	hold vm1 vm1 link lower lifetime fd
 	printf 'create %s link lower\n' vm0 vm1 vm2 >b
 	run_batch -force
 	assert_status 2
-	assert_err "vnetctl: b:2: cannot create vm1: File exists: a device of lifetime fd has this name: see 'vnetctl list vm1'"
+	assert_err "vnetctl: b:2: cannot create macvtap vm1 on lower: File exists: a device of lifetime fd has this name: see 'vnetctl list vm1'"
 	shows "vm0 vm1 vm2"
 }
 
-@test "batch: removals that stand together are judged line by line" {
+@test "batch: removals are judged line by line" {
 	hold vm2 vm2 link lower
 	printf 'create vm%d link lower\n' 0 1 3 4 5 6 | in_ns "$NS" "$VNETCTL" -batch -
 	printf '%s\n' "destroy vm0 vm0" "destroy vm1" "destroy vm2" "destroy vm3" "destroy nope if-exists" \
@@ -492,31 +472,27 @@ vnetctl: b:5: cannot find nope: No such device" ]] || fail "$stderr"
 	shows "vm2"
 }
 
-# Whole means: what is there is vnetctl's own, in the order of the lines, and open-exec
-# gives it what it may lack: the switch in /proc/sys, which no message can turn.
+# The lines before are done, and the one that it was killed at is done whole or not at all.
 @test "batch: killed at any system call, whole devices" {
-	local n got last='' rc seen=''
+	local n got rc=1
+	local -A seen=()
 
 	printf 'create vm%d link lower\n' 0 1 2 >b
-	for ((n = 1; ; n++)); do
+	for ((n = 1; rc; n++)); do
 		rc=0
 		in_ns "$NS" "$VT_ROOT/build/tests/sweep" kill "$n" --skip-startup --timeout 30 \
 			--report report -- "$VNETCTL" -batch b >killed.out 2>&1 || rc=$?
 		((rc <= 1)) || fail "$(cat report killed.out)"
+		rc=$((!rc))
 		got=$(names)
-		[[ -z $got || $got == "vm0 vm1 vm2" ]] || fail "killed at $n: $got"
+		[[ "vm0 vm1 vm2 " == "${got:+$got }"* ]] || fail "killed at $n: $got"
 		# shellcheck disable=SC2086 # words
 		whole $got
-		((rc == 0)) || break
-		if [[ $got != "$last" ]]; then
-			seen+=+
-			[[ -z $got ]] || vn open-exec vm1 args none lifetime persistent -- true
-			[[ -z $got || $(in_ns "$NS" cat /proc/sys/net/ipv6/conf/vm1/disable_ipv6) == 1 ]]
-		fi
-		last=$got
-		[[ -z $got ]] || vn destroy vm0 vm1 vm2
+		seen[$got.]=1
+		# shellcheck disable=SC2086
+		[[ -z $got ]] || vn destroy $got
 	done
-	[[ $seen == + && $got == "vm0 vm1 vm2" ]]
+	((${#seen[@]} == 4)) || fail "${!seen[@]}"
 }
 
 # --- progress --------------------------------------------------------------------------
