@@ -77,13 +77,14 @@ static void note(struct held *held, const struct holder *h)
 }
 
 /* For a device whose namespace cannot be entered, so that its number is not known: asks every
- * descriptor of a device for its name. */
-static void find_by_name(const struct holders *seen, const char *name, struct held *held)
+ * descriptor of a device for its name and address. */
+static void find_by_name(const struct holders *seen, const struct dev *dev, struct held *held)
 {
 	for (size_t i = 0; i < seen->n; i++) {
 		const struct holder *h = &seen->list[i];
 
-		if (h->number && !h->tap[0] && tapfd_leads_to(h->pid, h->fd, name))
+		if (h->number && !h->tap[0] && tapfd_leads_to(h->pid, h->fd, dev->name, dev->address,
+								       dev->ifindex))
 			note(held, h);
 	}
 }
@@ -102,7 +103,7 @@ static int find_holder(struct dev_home *home, struct holders *seen, const struct
 		if (dev->netnsid < 0 || fail_errnum() != ESRCH)
 			return fail_code();
 		fail_clear();
-		find_by_name(seen, dev->name, held);
+		find_by_name(seen, dev, held);
 		return 0;
 	}
 	for (const struct holder *h = NULL; (h = holders_next(seen, &key, h)) != NULL;)

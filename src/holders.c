@@ -176,16 +176,31 @@ static int64_t netns_of(int dir, const char *path)
 	return args_number(target + 5, 1, INT64_MAX, &inode) < 0 ? 0 : (int64_t)inode;
 }
 
+/* A process or its descriptors could not be opened. */
+static int not_opened(struct holders *h, int err)
+{
+	if (err == EACCES || err == EPERM)
+		h->denied++;
+	else if (!may_pass(err))
+		return fail_walk(err);
+	return 0;
+}
+
 /* Returns 1 when the descriptor is worth keeping, and fills *holder; 0, or a recorded
  * failure. */
-static int look(int proc, int fds, const char *fd, struct holder *holder)
+static int look(struct holders *h, int proc, int fds, const char *fd, struct holder *holder)
 {
 	struct statx stx;
 	int64_t inode;
+	char c;
 
 	/* DONT_SYNC: a descriptor on a dead network file system must not hang us. */
-	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
+	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0) {
+		/* Is it the process that is closed to us, or only the file? */
+		if (errno == EACCES && readlinkat(fds, fd, &c, 1) < 0)
+			return not_opened(h, errno);
 		return may_pass(errno) ? 0 : fail_walk(errno);
+	}
 	if (S_ISCHR(stx.stx_mode) && !is_common(stx.stx_rdev_major)) {
 		holder->number = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
 		return holder->number != TUN_NUMBER ? 1 : tap_of(proc, holder);
@@ -214,20 +229,11 @@ static struct dirent *next_entry(DIR *dir)
 	return readdir(dir);
 }
 
-/* A process or its descriptors could not be opened. */
-static int not_opened(struct holders *h, int err)
-{
-	if (err == EACCES || err == EPERM)
-		h->denied++;
-	else if (!may_pass(err))
-		return fail_walk(err);
-	return 0;
-}
-
 /* The descriptors of one process or thread, whose directory in /proc is proc. */
 static int look_at_fds(struct holders *h, pid_t pid, int proc)
 {
 	auto_dir DIR *dir = NULL;
+	unsigned denied = h->denied;
 	struct dirent *entry;
 	int fds = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -248,9 +254,11 @@ static int look_at_fds(struct holders *h, pid_t pid, int proc)
 		if (args_number(entry->d_name, 0, INT32_MAX, &fd) < 0)
 			continue;
 		holder.fd = (int)fd;
-		r = look(proc, fds, entry->d_name, &holder);
+		r = look(h, proc, fds, entry->d_name, &holder);
 		if (r < 0 || (r > 0 && keep(h, &holder) < 0))
 			return fail_code();
+		if (h->denied > denied)
+			return 0;
 	}
 	if (errno && errno != ENOENT && errno != ESRCH)
 		return fail_walk(errno);
@@ -322,12 +330,14 @@ static int look_into(struct holders *h, pid_t pid, int proc)
 {
 	unsigned denied = h->denied;
 
-	if (look_at_fds(h, pid, proc) < 0 || look_at_netns(h, pid, proc) < 0 ||
-	    (has_threads(proc) && look_at_threads(h, pid, proc) < 0))
+	if (look_at_fds(h, pid, proc) < 0 || look_at_netns(h, pid, proc) < 0)
 		return fail_code();
-	/* A process counts once. */
+	if (h->denied == denied && has_threads(proc) && look_at_threads(h, pid, proc) < 0)
+		return fail_code();
+	/* A process counts once. The first one does not: it is no VM's, and a sandbox (Landlock)
+	 * closes it even to root. */
 	if (h->denied > denied)
-		h->denied = denied + 1;
+		h->denied = denied + (pid != 1);
 	return 0;
 }
 

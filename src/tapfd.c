@@ -362,12 +362,31 @@ static int borrow(pid_t pid, int fd)
 	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 }
 
-bool tapfd_leads_to(pid_t pid, int fd, const char *name)
+/* The kernel calls the node of a macvtap by its ifindex. */
+static bool is_other_node(pid_t pid, int fd, int ifindex)
+{
+	auto_power struct power power = priv_raise(POWER_LOOK);
+	char path[64], target[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 9 || memcmp(target, "/dev/tap", 8) != 0)
+		return false;
+	target[n] = '\0';
+	return strtol(target + 8, NULL, 10) != ifindex;
+}
+
+bool tapfd_leads_to(pid_t pid, int fd, const char *name, const uint8_t mac[6], int ifindex)
 {
 	auto_close int twin = borrow(pid, fd);
 	struct ifreq ifr = { 0 };
+	uint8_t now[6];
+	bool same = twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) == 0 && streq(ifr.ifr_name, name) &&
+		    tapfd_get_mac(twin, now) == 0 && !memcmp(now, mac, 6);
 
-	return twin >= 0 && ioctl(twin, TUNGETIFF, &ifr) == 0 && streq(ifr.ifr_name, name);
+	fail_clear();
+	return same && !is_other_node(pid, fd, ifindex);
 }
 
 int tapfd_borrow(pid_t pid, int fd)

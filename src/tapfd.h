@@ -33,8 +33,10 @@ int tapfd_open_tap(const char *name, bool multi_queue);
  * still lives (a removed macvtap answers ENOLINK). Returns 0 or a recorded failure. */
 int tapfd_ask(int fd, struct tapfd_info *info);
 
-/* True when descriptor fd of process pid is attached to a living device of that name. */
-bool tapfd_leads_to(pid_t pid, int fd, const char *name);
+/* True when descriptor fd of process pid is attached to a living macvtap that has this name and
+ * address, and is not known to have another index: in another namespace there may be one of that
+ * name, too. */
+bool tapfd_leads_to(pid_t pid, int fd, const char *name, const uint8_t mac[6], int ifindex);
 
 /* Duplicates descriptor fd of process pid, for good: both are one queue. Returns a CLOEXEC
  * descriptor or a recorded failure. */

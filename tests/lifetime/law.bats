@@ -345,3 +345,230 @@ pen_pid() {
 	# Its COMMAND has a dead descriptor, as it is said.
 	all_gone
 }
+
+# --- a lifeline that outlives its guest ---------------------------------------------
+
+# sibling - a guest in bridge mode that holds its device and reads nothing
+sibling() {
+	spawn_bg sibling vn open-exec sib link lower mode bridge address $MAC2 lifetime fd args none -- \
+		"$VMM" hold '{fd}' "$(lost)"
+	vm_holds sibling
+}
+
+# last_words LIFETIME - vm0's guest sends a frame to the sibling, and ends: the frame waits there,
+# and with it the guest's lifeline
+last_words() {
+	spawn_co talker vn open-exec vm0 link lower mode bridge address $MAC lifetime "$1" \
+		args none -- "$FRAME" serve fd '{fd}'
+	says talker name vm0
+	says talker "send $MAC $MAC2 bye" ok
+	kill -9 "$(bg_pid talker)"
+	wait_pid_gone "$(bg_pid talker)"
+}
+
+@test "law: a frame that nobody reads does not keep a dead guest's device, watched" {
+	sibling
+	last_words watched
+	# Its watcher looks for holders, twice.
+	wait_gone "$NS" vm0 8
+	[[ $(vn -j list | jq -c 'map(.ifname)') == '["sib"]' ]]
+	vm_kill sibling
+	all_gone
+}
+
+@test "law: a frame that nobody reads does not keep a dead guest's device, lifetime fd" {
+	local begin
+
+	sibling
+	last_words fd
+	begin=$SECONDS
+	run_vn destroy vm0
+	assert_status 0
+	assert_err ""
+	[[ $(vn -j list | jq -c 'map(.ifname)') == '["sib"]' ]]
+	last_words fd
+	run_vn open-exec vm0 link lower mode bridge address $MAC args none -- true
+	assert_status 0
+	assert_err ""
+	((SECONDS - begin <= 8))
+	wait_until 5 listed_only sib
+	vm_kill sibling
+	all_gone
+}
+
+listed_only() {
+	[[ $(vn -j list | jq -r '.[].ifname') == "$1" ]]
+}
+
+@test "law: a frame that nobody reads does not keep a persistent device from the next guest" {
+	sibling
+	vn create vm0 link lower mode bridge address $MAC
+	spawn_co talker vn open-exec vm0 lifetime persistent args none -- "$FRAME" serve fd '{fd}'
+	says talker name vm0
+	says talker "send $MAC $MAC2 bye" ok
+	kill -9 "$(bg_pid talker)"
+	wait_pid_gone "$(bg_pid talker)"
+	run_vn open-exec vm0 lifetime persistent args none -- true
+	assert_status 0
+	assert_err ""
+	run_vn destroy vm0
+	assert_status 0
+	assert_err ""
+	vm_kill sibling
+	all_gone
+}
+
+# --- held is a fact -------------------------------------------------------------------
+
+UNSEEN="it is held by a process that cannot be seen from here"
+
+# blind CMD... - as a root who sees no process of others: docker's rights, NET_ADMIN, SYS_ADMIN
+blind() {
+	in_ns "$NS" setpriv --bounding-set=-sys_ptrace,-checkpoint_restore \
+		--inh-caps=-sys_ptrace,-checkpoint_restore "$@"
+}
+
+@test "law: who sees no holder does not take a persistent device for free" {
+	vn create m1 link lower
+	vm a m1 lifetime persistent
+	refused_cmd 125 "cannot open m1: Device or resource busy: $UNSEEN" \
+		blind "$VNETCTL" open-exec m1 lifetime persistent -- true
+	refused_cmd 125 "cannot open m1: Device or resource busy: $UNSEEN" \
+		blind "$VNETCTL" open-exec m1 -- true
+	refused_cmd 2 "cannot remove m1: Device or resource busy: $UNSEEN: 'force' removes it all the same, and its guest loses the network" \
+		blind "$VNETCTL" destroy m1
+	keeps a m1
+	vm_kill a
+	wait_until 5 no_marks
+	run_cmd blind "$VNETCTL" open-exec m1 lifetime persistent args none -- true
+	assert_status 0
+	assert_err ""
+	vn destroy m1
+	all_gone
+}
+
+@test "law: nor one that is watched, or of lifetime fd, or a tap" {
+	local words
+
+	for words in "link lower lifetime watched" "link lower lifetime fd" "link br0"; do
+		# shellcheck disable=SC2086 # words
+		vm a m1 $words
+		refused_cmd 125 "cannot open m1: Device or resource busy: $UNSEEN" \
+			blind "$VNETCTL" open-exec m1 -- true
+		refused_cmd 2 "cannot remove m1: Device or resource busy: $UNSEEN: 'force' removes it all the same, and its guest loses the network" \
+			blind "$VNETCTL" destroy m1
+		vm_kill a
+		all_gone
+	done
+}
+
+# --- share ------------------------------------------------------------------------------
+
+# shared LIFETIME FIRST SECOND - the device stays until both have ended, in this order
+shared() {
+	vm one vm0 link lower address $MAC lifetime "$1"
+	vm two vm0 share
+	vm_kill "$2"
+	wait_pid_gone "$(bg_pid "$2")"
+	another_ends
+	none_lost
+	run_vn -j -d list vm0
+	jq -e --argjson pid "$(bg_pid "$3")" 'map(.users[].pid) == [$pid]' <<<"$output"
+	vm_kill "$3"
+	all_gone
+}
+
+@test "law: a shared device goes with the last of its holders" {
+	local life
+
+	for life in watched fd; do
+		shared $life one two
+		shared $life two one
+	done
+}
+
+@test "law: a shared device works on when the first has ended" {
+	local life
+
+	frame_on wire "$NS" wire
+	for life in watched fd; do
+		vm one vm0 link lower address $MAC lifetime $life
+		spawn_co two vn open-exec vm0 share args none -- "$FRAME" serve fd '{fd}'
+		says two name vm0
+		# No queue more, which would take a part of the traffic and nobody reads.
+		vm_kill one
+		wait_pid_gone "$(bg_pid one)"
+		for i in 1 2 3 4; do
+			says wire "send 02:00:00:00:00:9$i $MAC in$i$life" ok
+			says two "expect in$i$life 2000" "src 02:00:00:00:00:9$i dst $MAC"
+		done
+		says two "send $MAC 02:00:00:00:00:99 out$life" ok
+		says wire "expect out$life 2000" "src $MAC dst 02:00:00:00:00:99"
+		kill -9 "$(bg_pid two)"
+		wait_until 5 links_as_before
+		wait_until 5 no_marks
+	done
+}
+
+# --- who only stands in the namespace ------------------------------------------------------
+
+# closer - vm0 of lifetime fd; its COMMAND closes the device's descriptor, and lives
+closer() {
+	# shellcheck disable=SC2016
+	spawn_bg closer vn open-exec vm0 link lower address $MAC lifetime fd args none -- \
+		bash -c 'eval "exec $1>&-"; echo closed; exec -a closer sleep infinity' - '{fd}'
+	wait_text "$BATS_TEST_TMPDIR/closer.out" closed
+	wait_until 5 has_comm closer sleep
+}
+
+has_comm() {
+	[[ $(<"/proc/$(bg_pid "$1")/comm") == "$2" ]]
+}
+
+# stander - vm0's guest has ended, and a process stands in its namespace
+stander() {
+	vm guest vm0 link lower address $MAC lifetime fd
+	spawn_bg closer nsenter --net="$(vn -j -d list vm0 | jq -r '.[0].netns // empty')" sleep infinity
+	wait_until 5 has_comm closer sleep
+	vm_kill guest
+	wait_pid_gone "$(bg_pid guest)"
+}
+
+@test "law: who only has the namespace is no holder: destroy" {
+	closer
+	run_vn destroy vm0
+	assert_status 0
+	assert_out ""
+	assert_err ""
+	[[ $(vn list) == "" ]]
+	! pid_gone "$(bg_pid closer)"
+	kill -9 "$(bg_pid closer)"
+	all_gone
+}
+
+@test "law: who only has the namespace is no holder: a restart names it" {
+	local begin=$SECONDS
+
+	closer
+	run_vn open-exec vm0 link lower address $MAC lifetime fd args none -- true
+	assert_status 0
+	assert_err "vnetctl: warning: vm0: the guest that had this name is gone, but sleep (pid $(bg_pid closer)) is still in its namespace"
+	((SECONDS - begin <= 7))
+	kill -9 "$(bg_pid closer)"
+	all_gone
+}
+
+@test "law: an nsenter that was left behind is no holder either" {
+	stander
+	run_vn open-exec vm0 link lower address $MAC lifetime fd args none -- true
+	assert_status 0
+	assert_err "vnetctl: warning: vm0: the guest that had this name is gone, but sleep (pid $(bg_pid closer)) is still in its namespace"
+	kill -9 "$(bg_pid closer)"
+	all_gone
+	stander
+	run_vn destroy vm0
+	assert_status 0
+	assert_err ""
+	kill -9 "$(bg_pid closer)"
+	all_gone
+}
