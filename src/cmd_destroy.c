@@ -195,6 +195,8 @@ static void remove_one(struct destroy *d, const struct dev *dev)
 {
 	if (dev_delete(&d->home->nl, dev) < 0)
 		has_gone();
+	else if (dev->netnsid >= 0 && !d->force)
+		held_name_inside(d->home, &d->seen, dev);
 	fail_note();
 }
 

@@ -189,3 +189,15 @@ int held_explain(const struct holder *holder)
 	holders_comm(holder->pid, comm);
 	return fail_hint("it is held by %s (pid %d)", comm, holder->pid);
 }
+
+void held_name_inside(struct dev_home *home, struct holders *seen, const struct dev *dev)
+{
+	const struct holder *h = lifeline_next_inside(home, seen, dev->netnsid, NULL);
+	char comm[16];
+
+	if (!h)
+		return;
+	holders_comm(h->pid, comm);
+	warn("%s: the guest that had this name is gone, but %s (pid %d) is still in its namespace",
+	     dev->name, comm, h->pid);
+}

@@ -58,4 +58,8 @@ int held_settle(struct dev_home *home, struct holders *seen, struct dev *dev,
  * seen). Returns the recorded code. */
 int held_explain(const struct holder *holder);
 
+/* Warns of a process that is still in the namespace of a device inside a lifeline, which nobody
+ * held and which was removed. seen is from before. */
+void held_name_inside(struct dev_home *home, struct holders *seen, const struct dev *dev);
+
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The order is what keeps the promises: all devices are planned, then permitted, then taken.
  * Until nic_settle() a device is either not there before us and marked from birth (so it goes when
- * we go), or was there, and has only been opened, under its claim. The last send brings it up and,
- * if it is to go with the VM, marks it; a tap loses its persistence. The claim goes with the
- * exec. */
+ * we go), or was there, and has only been opened, under its claim. The first one comes up at once,
+ * since its address is its own only then; for the other one the last send brings it up and, if it
+ * is to go with the VM, marks it; a tap loses its persistence. The claim goes with the exec. */
 #include "nic.h"
 
 #include <errno.h>
@@ -281,6 +281,53 @@ static int open_in_lifeline(struct nic *nic, const struct lifeline *shared)
 	return r;
 }
 
+static int explain_up(struct nic *nic, const struct dev *hidden)
+{
+	struct dev dev = nic->dev;
+
+	/* Wherever it lives itself, its lower device is at home. */
+	if (is_inside(nic))
+		dev.link_netnsid = -1;
+	return dev_explain_up(&nic->home->nl, &dev, hidden);
+}
+
+/* The group that a device which was there before gets, so that no dead mark stays on it. */
+static void plan_group(const struct nic *nic, const struct lifeline *shared,
+		       struct dev_change *change)
+{
+	bool marked = lifeline_is_mark(nic->home, nic->dev.group);
+
+	change->set_group = nic->lifetime == LIFE_WATCHED || marked;
+	if (nic->lifetime == LIFE_WATCHED)
+		change->group = shared->mark;
+	else if (nic->late)
+		change->group = lifeline_free_mark(nic->home);
+}
+
+/* Up, and the mark with it, in one send. */
+static int bring_up(struct nic *nic, const struct lifeline *shared)
+{
+	struct way way = way_begin(nic->home, &nic->birth.plan, nic->dev.ifindex);
+	struct dev_change change = { .set_up = true, .up = true };
+
+	if (!nic->made)
+		plan_group(nic, shared, &change);
+	nic->changed = true;
+	while (dev_change(&place_of(nic)->nl, &nic->dev, &change) < 0) {
+		int r = 0;
+
+		if (!nic->made)
+			return explain_up(nic, &way.hidden);
+		r = birth_draw_again(&nic->birth, &place_of(nic)->nl);
+		if (r < 0)
+			return r;
+		nic->dev = nic->birth.dev;
+		if (r == 0 && !way_clear(&way))
+			return explain_up(nic, &way.hidden);
+	}
+	return 0;
+}
+
 static int make(struct nic *nic, struct lifeline *shared)
 {
 	struct birth *birth = &nic->birth;
@@ -295,9 +342,9 @@ static int make(struct nic *nic, struct lifeline *shared)
 	nic->made = true;
 	if (birth->fd >= 0)
 		nic->fds[nic->queues++] = steal_fd(&birth->fd);
-	if (need_lifeline(nic, shared) < 0)
+	if (need_lifeline(nic, shared) < 0 || open_in_lifeline(nic, shared) < 0)
 		return fail_code();
-	return open_in_lifeline(nic, shared);
+	return bring_up(nic, shared);
 }
 
 /* A second reader silently takes part of the guest's traffic. */
@@ -452,58 +499,11 @@ static int check_mac(struct nic *nic)
 	return tapfd_set_mac(nic->fds[0], nic->dev.name, nic->dev.address);
 }
 
-static int explain_up(struct nic *nic, const struct dev *hidden)
-{
-	struct dev dev = nic->dev;
-
-	/* Wherever it lives itself, its lower device is at home. */
-	if (is_inside(nic))
-		dev.link_netnsid = -1;
-	return dev_explain_up(&nic->home->nl, &dev, hidden);
-}
-
-/* The group that a device which was there before gets, so that no dead mark stays on it. */
-static void plan_group(const struct nic *nic, const struct lifeline *shared,
-		       struct dev_change *change)
-{
-	bool marked = lifeline_is_mark(nic->home, nic->dev.group);
-
-	change->set_group = nic->lifetime == LIFE_WATCHED || marked;
-	if (nic->lifetime == LIFE_WATCHED)
-		change->group = shared->mark;
-	else if (nic->late)
-		change->group = lifeline_free_mark(nic->home);
-}
-
-/* Up, and the mark with it, in one send. */
-static int bring_up(struct nic *nic, const struct lifeline *shared)
-{
-	struct way way = way_begin(nic->home, &nic->birth.plan, nic->dev.ifindex);
-	struct dev_change change = { .set_up = true, .up = true };
-
-	if (!nic->made)
-		plan_group(nic, shared, &change);
-	nic->changed = true;
-	while (dev_change(&place_of(nic)->nl, &nic->dev, &change) < 0) {
-		int r = 0;
-
-		if (!nic->made)
-			return explain_up(nic, &way.hidden);
-		r = birth_draw_again(&nic->birth, &place_of(nic)->nl);
-		if (r < 0)
-			return r;
-		nic->dev = nic->birth.dev;
-		if (r == 0 && !way_clear(&way))
-			return explain_up(nic, &way.hidden);
-	}
-	return 0;
-}
-
 int nic_settle(struct nic *nic, const struct lifeline *shared, int arm)
 {
 	if (nic->shared)
 		return 0;
-	if (check_mac(nic) < 0 || bring_up(nic, shared) < 0)
+	if (check_mac(nic) < 0 || (!nic->made && bring_up(nic, shared) < 0))
 		return fail_code();
 	if (nic->lifetime == LIFE_WATCHED && !nic->made && watcher_arm(arm, true) < 0)
 		return fail_code();

@@ -73,8 +73,8 @@ int nic_take(struct nic *nic, struct lifeline *shared);
  * failure for VHOST_ON only. Returns 0 or a recorded failure. */
 int nic_open_vhost(struct nic *nic, enum nic_vhost vhost);
 
-/* Makes the last changes: up, the mark of a device that was there before (with the
- * watcher's orders, arm, or -1), the persistence of a tap. Returns 0 or a recorded failure. */
+/* Makes the last changes: a device that was there before comes up and has its mark (with the
+ * watcher's orders, arm, or -1), a tap loses its persistence. Returns 0 or a recorded failure. */
 int nic_settle(struct nic *nic, const struct lifeline *shared, int arm);
 
 /* Lets the descriptors that the VM is promised pass an exec. Returns 0 or a

@@ -106,19 +106,6 @@ static bool goes_with_vm(const struct dev_home *home, const struct dev *dev)
 	return dev->netnsid >= 0 || lifeline_is_mark(home, dev->group);
 }
 
-/* Names the process that kept the namespace of a device that is gone. */
-static void name_stander(struct dev_home *home, struct holders *seen, const struct dev *dev)
-{
-	const struct holder *h = lifeline_next_inside(home, seen, dev->netnsid, NULL);
-	char comm[16];
-
-	if (!h)
-		return;
-	holders_comm(h->pid, comm);
-	warn("%s: the guest that had this name is gone, but %s (pid %d) is still in its namespace",
-	     dev->name, comm, h->pid);
-}
-
 /* For a device that should have gone by itself. Returns 1 when it is gone, 0 when it stays, or a
  * recorded failure. */
 static int remove_leftover(struct way *way, const struct dev *dev)
@@ -137,7 +124,7 @@ static int remove_leftover(struct way *way, const struct dev *dev)
 	if (dev_delete(&way->home->nl, &now) < 0)
 		return fail_code();
 	if (dev->netnsid >= 0)
-		name_stander(way->home, &seen, dev);
+		held_name_inside(way->home, &seen, dev);
 	return 1;
 }
 

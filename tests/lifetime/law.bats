@@ -534,12 +534,16 @@ stander() {
 	wait_pid_gone "$(bg_pid guest)"
 }
 
+still_inside() {
+	echo "vnetctl: warning: vm0: the guest that had this name is gone, but sleep (pid $(bg_pid closer)) is still in its namespace"
+}
+
 @test "law: who only has the namespace is no holder: destroy" {
 	closer
 	run_vn destroy vm0
 	assert_status 0
 	assert_out ""
-	assert_err ""
+	assert_err "$(still_inside)"
 	[[ $(vn list) == "" ]]
 	! pid_gone "$(bg_pid closer)"
 	kill -9 "$(bg_pid closer)"
@@ -552,7 +556,7 @@ stander() {
 	closer
 	run_vn open-exec vm0 link lower address $MAC lifetime fd args none -- true
 	assert_status 0
-	assert_err "vnetctl: warning: vm0: the guest that had this name is gone, but sleep (pid $(bg_pid closer)) is still in its namespace"
+	assert_err "$(still_inside)"
 	((SECONDS - begin <= 7))
 	kill -9 "$(bg_pid closer)"
 	all_gone
@@ -562,13 +566,90 @@ stander() {
 	stander
 	run_vn open-exec vm0 link lower address $MAC lifetime fd args none -- true
 	assert_status 0
-	assert_err "vnetctl: warning: vm0: the guest that had this name is gone, but sleep (pid $(bg_pid closer)) is still in its namespace"
+	assert_err "$(still_inside)"
 	kill -9 "$(bg_pid closer)"
 	all_gone
 	stander
 	run_vn destroy vm0
 	assert_status 0
-	assert_err ""
+	assert_err "$(still_inside)"
 	kill -9 "$(bg_pid closer)"
 	all_gone
+}
+
+# --- an address that is taken ------------------------------------------------------------------
+
+# unlucky N ARGS... - vnetctl ARGS, whose N-th draw of an address (3 bytes) is 01:02:03
+unlucky() {
+	local n
+
+	n=$(in_ns "$NS" strace -qq -e trace=getrandom -o /dev/stdout "$VNETCTL" "${@:2}" |
+		grep getrandom | grep -n ', 3, 0)' | sed -n "$1s/:.*//p")
+	[[ $n ]] || fail "no address was drawn" || return
+	vn destroy "$3" if-exists
+	in_ns "$NS" strace -qq -o /dev/null -e trace=getrandom \
+		-e "inject=getrandom:poke_exit=@arg1=010203:when=$n" "$VNETCTL" "${@:2}"
+}
+
+@test "law: a random address that is taken is drawn again" {
+	local words mac
+
+	vm first vm0 link lower address 52:54:00:01:02:03 lifetime watched
+	for words in "lifetime fd" "lifetime watched" "lifetime persistent"; do
+		# shellcheck disable=SC2016,SC2086
+		run_cmd unlucky 1 open-exec vm1 link lower $words args none -- \
+			sh -c 'echo "$VNETCTL_MAC"; "$VNETCTL" -j list vm1' -
+		assert_status 0
+		assert_err ""
+		mac=${lines[-2]}
+		[[ $mac =~ ^52:54:00(:[0-9a-f]{2}){3}$ && $mac != 52:54:00:01:02:03 ]] || fail "$output"
+		# The device has the one that COMMAND was told.
+		[[ $(jq -r '.[0].address' <<<"${lines[-1]}") == "$mac" ]] || fail "$output"
+		vn destroy vm1 if-exists
+	done
+	# One that was asked for is not.
+	refused 125 "cannot bring up vm1: Address already in use: 52:54:00:01:02:03 is already used by vm0 on lower" \
+		open-exec vm1 link lower address 52:54:00:01:02:03 -- true
+	keeps first vm0
+	vm_kill first
+	all_gone
+}
+
+# hidden DEV - a guest on DEV of lifetime fd whose holder cannot be seen: the only descriptor
+# of its device is on its way, and nobody has the namespace
+hidden() {
+	spawn_co take "$VMM" take "$BATS_TEST_TMPDIR/socket"
+	wait_text "$BATS_TEST_TMPDIR/take.out" '^listening$'
+	run_vn open-exec "$1" link lower address $MAC lifetime fd args none -- \
+		"$VMM" give '{fd}' "$BATS_TEST_TMPDIR/socket"
+	assert_status 0
+	assert_err ""
+}
+
+@test "law: who has an address is named, also if its holder cannot be seen" {
+	local i begin=$SECONDS crowd=40
+
+	[[ ! ${LONG-} ]] || crowd=200
+	for ((i = 0; i < crowd; i++)); do
+		spawn_bg "crowd$i" vn open-exec "c$i" link lower2 lifetime fd args none -- sleep infinity
+	done
+	wait_until 30 crowd_is $crowd
+	hidden vm0
+	begin=$SECONDS
+	refused_cmd 125 "cannot bring up vm1: Address already in use: $MAC is already used by vm0 on lower" \
+		blind "$VNETCTL" open-exec vm1 link lower address $MAC -- true
+	((SECONDS - begin <= 7)) || fail "it took $((SECONDS - begin)) s"
+	refused_cmd 2 "cannot remove vm0: Device or resource busy: $UNSEEN: 'force' removes it all the same, and its guest loses the network" \
+		blind "$VNETCTL" destroy vm0
+	say take ""
+	wait_text "$BATS_TEST_TMPDIR/take.out" '^holding vm0$'
+	kill -9 "$(bg_pid take)"
+	for ((i = 0; i < crowd; i++)); do
+		kill -9 "$(bg_pid "crowd$i")"
+	done
+	all_gone
+}
+
+crowd_is() {
+	[[ $(vn -j list link lower2 | jq length) == "$1" ]]
 }

@@ -120,7 +120,8 @@ is_up() {
 	is_up vm1 yes
 }
 
-@test "hygiene: a device too small for IPv6 is hushed when it has grown" {
+# Hushed at its making, or not at all: what it has later is somebody's choice.
+@test "hygiene: a device too small for IPv6 that has grown has what it was given" {
 	lower_new "$NS" lower wire
 	run_vn create vm0 link lower mtu 1000
 	assert_status 0
@@ -129,7 +130,7 @@ is_up() {
 	[ "$(disable_ipv6 vm0)" = 0 ]
 	spawn_co g vn open-exec vm0 args none -- "$PROBE" hold
 	ask g again >/dev/null
-	[ "$(disable_ipv6 vm0)" = 1 ]
+	[ "$(disable_ipv6 vm0)" = 0 ]
 }
 
 @test "hygiene: a device made by others keeps its settings" {
@@ -235,5 +236,76 @@ $END" ]
 			says "w-$mode" "send $STATION $to $to" ok
 			says "$mode" "expect $to 2000" "src $STATION dst $to"
 		done
+	done
+}
+
+# --- a tap alone ---------------------------------------------------------------------
+
+@test "hygiene: a tap without a bridge is the host's own end of a cable, with IPv6" {
+	run_vn create t0 type tap address 52:54:00:00:00:08 up
+	assert_status 0
+	assert_err ""
+	[ "$(disable_ipv6 t0)" = 0 ]
+	ip -n "$NS" -6 addr add fd00::1/64 dev t0 nodad
+	# Nor does a start change what somebody has set there, also one that fails.
+	run_vn open-exec t0 lifetime persistent args none -- /nonexistent
+	assert_status 127
+	has_address t0
+	run_vn open-exec t0 lifetime persistent args none -- true
+	assert_status 0
+	assert_err ""
+	has_address t0
+	vn destroy t0
+	spawn_co g vn open-exec t1 type tap args none -- "$PROBE" hold
+	ask g again >/dev/null
+	[ "$(disable_ipv6 t1)" = 0 ]
+	ip -n "$NS" -6 addr add fd00::1/64 dev t1 nodad
+	has_address t1
+}
+
+has_address() {
+	[ "$(disable_ipv6 "$1")" = 0 ] &&
+		ip -n "$NS" -j -6 addr show dev "$1" | jq -e 'any(.[0].addr_info[]; .local == "fd00::1")'
+}
+
+@test "hygiene: what somebody switched on for a device that exists stays on" {
+	local dev
+
+	lower_new "$NS" lower wire
+	bridge_new "$NS" br0
+	vn create vm0 link lower up
+	vn create vm1 link br0 up
+	for dev in vm0 vm1; do
+		in_ns "$NS" sysctl -qw "net.ipv6.conf.$dev.disable_ipv6=0"
+		ip -n "$NS" -6 addr add fd00::1/64 dev "$dev" nodad
+		run_vn open-exec "$dev" lifetime persistent args none -- /nonexistent
+		assert_status 127
+		has_address "$dev"
+		run_vn open-exec "$dev" lifetime persistent args none -- true
+		assert_status 0
+		has_address "$dev"
+	done
+}
+
+# --- names that are not only names -------------------------------------------------------
+
+@test "hygiene: a device called all or default changes nothing of the host's" {
+	local name
+
+	lower_new "$NS" lower wire
+	for name in all default; do
+		# With IPv6 on it the kernel itself refuses the name.
+		vn create vm0 link lower mtu 1000
+		ip -n "$NS" link set vm0 name "$name"
+		run_vn -q open-exec dev "$name" lifetime persistent args none -- true
+		assert_status 0
+		assert_err ""
+		run_vn destroy dev "$name"
+		assert_status 0
+		# It is not one that vnetctl makes.
+		run_vn create dev "$name" link lower
+		assert_status 1
+		assert_gone "$NS" "$name"
+		[ "$(disable_ipv6 all) $(disable_ipv6 default)" = "0 0" ]
 	done
 }

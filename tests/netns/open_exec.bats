@@ -591,3 +591,35 @@ fails() {
 	fails 125 "vnetctl: cannot find new-macvtap: No such device: to make it on the way, say at least 'type tap' or 'link DEV'" \
 		new-macvtap -- true
 }
+
+# judged STATUS LINE ARGS... - it is refused before anything is made, opened or started
+judged() {
+	local trace=$BATS_TEST_TMPDIR/trace
+
+	run_cmd in_ns "$NS" strace -f -qq -s 4096 -o "$trace" -e signal=none \
+		-e trace=sendto,unshare,vfork,fork,clone,openat "$VNETCTL" "${@:3}"
+	assert_status "$1"
+	assert_out ""
+	assert_err "vnetctl: $2"
+	[[ -s $trace ]]
+	! grep -E 'RTM_NEWLINK|RTM_SETLINK|RTM_NEWNSID|unshare\(|fork\(|clone\(|"/dev/(tap|net)' "$trace"
+}
+
+@test "open-exec: no word is judged after the first change" {
+	local life
+
+	vn create there link lower
+	for life in fd watched; do
+		judged 125 "cannot create tap vm1 with mode vepa: a tap has no such mode: bridge or private" \
+			open-exec vm0 link lower dev vm1 link br0 mode vepa lifetime $life -- true
+		judged 125 "cannot find vm1: No such device: to make it on the way, say at least 'type tap' or 'link DEV'" \
+			open-exec vm0 link lower dev vm1 lifetime $life -- true
+		judged 125 "{fd:vmO}: there is no such device: write {fd:vm0}" \
+			open-exec vm0 link lower lifetime $life -- true '{fd:vmO}'
+	done
+	judged 125 "open-exec: vm0 and vm1 exclude each other: both have 52:54:00:00:00:01 on lower" \
+		open-exec vm0 link lower address 52:54:00:00:00:01 \
+		dev vm1 link lower address 52:54:00:00:00:01 -- true
+	judged 125 "{fd:vmO}: there is no such device: write {fd:there}" \
+		open-exec there -- true '{fd:vmO}'
+}
