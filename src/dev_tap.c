@@ -145,7 +145,10 @@ static int explain(struct nl *nl, const struct dev_plan *plan, const struct dev 
 {
 	(void)hidden;
 	(void)nl;
-	(void)plan;
+	/* BR_MAX_PORTS of the kernel, less the bridge itself. */
+	if (fail_errnum() == EXFULL)
+		return fail_hint("bridge %s has 1023 ports, and no bridge can have more",
+				 plan->link->name);
 	return fail_code();
 }
 

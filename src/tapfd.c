@@ -333,6 +333,21 @@ static int give_node(int node, uid_t uid, gid_t gid, mode_t mode)
 	return fchownat(node, "", uid, gid, AT_EMPTY_PATH) < 0 ? -1 : chmod(self, mode);
 }
 
+static int explain_owner(const char *path)
+{
+	fail_sys("cannot give %s to its owner", path);
+	switch (fail_errnum()) {
+	case ENOENT:
+		return fail_hint("only a devtmpfs has such nodes: in a container without one, "
+				 "make the device on the host");
+	case EPERM:
+		return fail_hint("this needs CAP_CHOWN and CAP_FOWNER outside any user namespace");
+	case EINVAL:
+		return fail_hint("this user namespace has no such user or group");
+	}
+	return fail_code();
+}
+
 int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 {
 	mode_t mode = gid == (gid_t)-1 ? 0600 : 0660;
@@ -343,14 +358,12 @@ int tapfd_chown_node(dev_t number, int ifindex, uid_t uid, gid_t gid)
 	auto_close int look = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 
 	if (look < 0)
-		return fail_sys("cannot give %s to its owner", path);
+		return explain_owner(path);
 	if (fstat(look, &st) < 0 || !is_node(&st, number))
 		return fail_refuse("cannot give %s to its owner: it is another device's node, "
 				   "of another network namespace",
 				   path);
-	if (give_node(look, uid, gid, mode) < 0)
-		return fail_sys("cannot give %s to its owner", path);
-	return 0;
+	return give_node(look, uid, gid, mode) < 0 ? explain_owner(path) : 0;
 }
 
 /* Returns a CLOEXEC duplicate, or -1 without a failure on record. */

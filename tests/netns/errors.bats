@@ -654,3 +654,19 @@ in_user_ns() {
 		[ "$before" = "$(ip -o link)" ] || exit 98
 		exit $rc' sh "$@" 9<"$VNETCTL"
 }
+
+@test "errors: a bridge that has all the ports that it can have" {
+	local i line="cannot set up tap t0 on br0: Exchange full: bridge br0 has 1023 ports, and no bridge can have more"
+
+	bridge_new "$NS"
+	# It has one already, and these are two each.
+	for ((i = 0; i < 511; i++)); do
+		echo "link add a$i master br0 type veth peer name b$i"
+		echo "link set b$i master br0"
+	done >"$BATS_TEST_TMPDIR/ports"
+	ip -n "$NS" -b "$BATS_TEST_TMPDIR/ports"
+	(($(ip -n "$NS" -o link show master br0 | wc -l) == 1023))
+	refused 2 "$line" create t0 link br0
+	refused 125 "$line" open-exec t0 link br0 -- true
+	assert_gone "$NS" t0
+}

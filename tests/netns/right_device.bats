@@ -215,7 +215,7 @@ on_wire_of_alone() {
 		echo "status $rc"
 		exec sleep infinity' sh "$VNETCTL"
 	wait_text "$BATS_TEST_TMPDIR/holder.out" '^status 2$'
-	grep -qE '^vnetctl: cannot give /dev/tap[0-9]+ to its owner: No such file or directory$' \
+	grep -qE '^vnetctl: cannot give /dev/tap[0-9]+ to its owner: No such file or directory: only a devtmpfs has such nodes: in a container without one, make the device on the host$' \
 		"$BATS_TEST_TMPDIR/holder.err"
 	[ "$(dev_of holder)" = "$BARE" ]
 	assert_gone "$NS" vm0

@@ -123,6 +123,36 @@ covered() {
 	refused_cmd 2 "$why" covered "$what" create m0 link lower owner 0
 }
 
+# shellcheck disable=SC2016,SC2317 # for the inner shell; called below
+@test "container: the owner of a macvtap, and why there can be none" {
+	local give='^vnetctl: cannot give /dev/tap[0-9]+ to its owner: '
+	local row
+
+	export PLAIN
+	alices() {
+		vn_inside -Urnm create m0 link lower owner 0
+	}
+	roots() {
+		covered : create m0 link lower owner 5
+	}
+	bare() {
+		in_ns "$NS" unshare -m bash -ec 'mkdir "$0"; mount -t tmpfs dev "$0"
+			cp -a /dev/null "$0"; mount --move "$0" /dev; exec "$@"' \
+			"$BATS_TEST_TMPDIR/dev" "$VNETCTL" create m0 link lower owner 5
+	}
+	for row in \
+		"alices Operation not permitted: this needs CAP_CHOWN and CAP_FOWNER outside any user namespace" \
+		"roots Invalid argument: this user namespace has no such user or group" \
+		"bare No such file or directory: only a devtmpfs has such nodes: in a container without one, make the device on the host"; do
+		before=$(vt_links)
+		run_cmd "${row%% *}"
+		assert_status 2
+		assert_out ""
+		[[ $stderr =~ $give"${row#* }"$ ]] || fail "$stderr"
+		[[ $(vt_links) == "$before" ]]
+	done
+}
+
 @test "container: no node, and none to be made" {
 	run_cmd env PLAIN="$PLAIN" true
 	export PLAIN
