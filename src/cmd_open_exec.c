@@ -369,6 +369,8 @@ static int become(struct job *job, char **argv)
 	} else {
 		err = fail_code();
 	}
+	for (size_t i = 0; i < job->req.n; i++)
+		nic_let_go(&job->req.nics[i]);
 	if (standby >= 0)
 		watch_standby_go(standby);
 	return err;

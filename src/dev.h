@@ -69,7 +69,7 @@ struct dev {
 	int master;
 	enum dev_mode mode;
 	bool isolated;
-	bool is_tun, persist, vnet_hdr, multi_queue;
+	bool is_tun, persist, pi, vnet_hdr, multi_queue;
 	uint32_t tap_queues;
 	uid_t owner; /* (uid_t)-1: none */
 	gid_t owner_group;

@@ -46,6 +46,9 @@ static void parse(const struct nlattr *data, struct dev *dev)
 		case IFLA_TUN_PERSIST:
 			dev->persist = u8 && mnl_attr_get_u8(attr);
 			break;
+		case IFLA_TUN_PI:
+			dev->pi = u8 && mnl_attr_get_u8(attr);
+			break;
 		case IFLA_TUN_VNET_HDR:
 			dev->vnet_hdr = u8 && mnl_attr_get_u8(attr);
 			break;

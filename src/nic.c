@@ -2,8 +2,9 @@
 /* The order is what keeps the promises: all devices are planned, then permitted, then taken.
  * Until nic_settle() a device is either not there before us and marked from birth (so it goes when
  * we go), or was there, and has only been opened, under its claim. The first one comes up at once,
- * since its address is its own only then; for the other one the last send brings it up and, if it
- * is to go with the VM, marks it; a tap loses its persistence. The claim goes with the exec. */
+ * since its address is its own only then; for the other one what its last holder set is reset, and
+ * the last send brings it up and, if it is to go with the VM, marks it; a tap loses its persistence.
+ * The claim goes with the exec. */
 #include "nic.h"
 
 #include <errno.h>
@@ -443,11 +444,12 @@ static int take(struct nic *nic, struct lifeline *shared)
 	if (nic->dev.netnsid >= 0)
 		return fail_refuse("cannot open %s: its guest is gone, and it goes too",
 				   nic->dev.name);
-	if (need_lifeline(nic, shared) < 0 || open_in_lifeline(nic, shared) < 0 ||
-	    check_identity(nic) < 0)
+	if (!dev_has_node(&nic->dev))
+		tapfd_remember_flags(&nic->before, nic->dev.name, nic->dev.ifindex, nic->dev.pi,
+				     nic->dev.vnet_hdr, nic->dev.multi_queue);
+	if (need_lifeline(nic, shared) < 0 || open_in_lifeline(nic, shared) < 0)
 		return fail_code();
-	/* What the last holder set is no business of the next one's. */
-	return tapfd_reset(nic->fds[0], dev_has_node(&nic->dev));
+	return check_identity(nic);
 }
 
 /* The number was kept free for us. */
@@ -499,11 +501,23 @@ static int check_mac(struct nic *nic)
 	return tapfd_set_mac(nic->fds[0], nic->dev.name, nic->dev.address);
 }
 
+/* What the last holder set is no business of the next one's. */
+static int reset(struct nic *nic)
+{
+	bool has_node = dev_has_node(&nic->dev);
+
+	if (nic->made)
+		return 0;
+	if (!has_node && tapfd_remember(&nic->before, nic->fds[0], nic->dev.name) < 0)
+		return fail_code();
+	return tapfd_reset(nic->fds[0], has_node);
+}
+
 int nic_settle(struct nic *nic, const struct lifeline *shared, int arm)
 {
 	if (nic->shared)
 		return 0;
-	if (check_mac(nic) < 0 || (!nic->made && bring_up(nic, shared) < 0))
+	if (check_mac(nic) < 0 || reset(nic) < 0 || (!nic->made && bring_up(nic, shared) < 0))
 		return fail_code();
 	if (nic->lifetime == LIFE_WATCHED && !nic->made && watcher_arm(arm, true) < 0)
 		return fail_code();
@@ -532,6 +546,17 @@ int nic_hand_over(struct nic *nic)
 	return is_inside(nic) ? inherit(nic->birth.own.nsfd) : 0;
 }
 
+void nic_let_go(struct nic *nic)
+{
+	if (!nic->queues || !nic->before.flags)
+		return;
+	if (nic->unpersisted)
+		tapfd_set_persist(nic->fds[0], true);
+	tapfd_restore(&nic->before, nic->fds[0]);
+	while (nic->queues)
+		close(nic->fds[--nic->queues]);
+}
+
 static void restore(struct nic *nic, int arm)
 {
 	const struct dev_change change = {
@@ -543,8 +568,8 @@ static void restore(struct nic *nic, int arm)
 
 	if (arm >= 0)
 		watcher_arm(arm, false);
-	if (nic->unpersisted)
-		tapfd_set_persist(nic->fds[0], true);
+	nic_let_go(nic);
+	tapfd_restore_flags(&nic->before, nic->dev.name);
 	if (nic->changed && (change.set_up || change.set_group))
 		dev_change(&nic->home->nl, &nic->dev, &change);
 }

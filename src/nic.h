@@ -9,6 +9,7 @@
 #include "dev.h"
 #include "lifeline.h"
 #include "plan.h"
+#include "tapfd.h"
 #include "util.h"
 
 #define NIC_MAX_QUEUES 256 /* MAX_TAP_QUEUES */
@@ -43,6 +44,7 @@ struct nic {
 	struct claim claim;	/* on a device that was there */
 	struct lifeline holder; /* of a persistent macvtap */
 	int id;			/* the macvtap's node */
+	struct tapfd_state before; /* of a tap that was there */
 	bool made, changed, unpersisted;
 	bool late; /* its watcher did not remove it in time */
 };
@@ -80,6 +82,10 @@ int nic_settle(struct nic *nic, const struct lifeline *shared, int arm);
 /* Lets the descriptors that the VM is promised pass an exec. Returns 0 or a
  * recorded failure. */
 int nic_hand_over(struct nic *nic);
+
+/* Puts back, of a tap that was there, what takes no power, and closes its queues, so that the
+ * process which has the power can undo the rest. Never fails. */
+void nic_let_go(struct nic *nic);
 
 /* Everything goes back to how it was before nic_take(); the failure on record
  * stays. arm as for nic_settle(). Harmless after nic_init(). */

@@ -9,16 +9,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/mount.h>
+#include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "args.h"
+#include "deadline.h"
 #include "fail.h"
 #include "priv.h"
 
@@ -461,6 +466,138 @@ int tapfd_reset(int fd, bool macvtap)
 	    reset_if_known(fd, TUNSETFILTEREBPF, &no_program) < 0)
 		return fail_code();
 	return reset_if_known(fd, TUNSETSTEERINGEBPF, &no_program);
+}
+
+static long shown_number(const char *name, const char *attribute)
+{
+	char path[64], text[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/%s", name, attribute);
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return -1;
+	text[n] = '\0';
+	return strtol(text, NULL, 0);
+}
+
+void tapfd_remember_flags(struct tapfd_state *state, const char *name, int ifindex, bool pi,
+			  bool vnet_hdr, bool multi_queue)
+{
+	const int told = IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+	long shown = -1;
+
+	state->flags = IFF_TAP | (pi ? 0 : IFF_NO_PI) | (vnet_hdr ? IFF_VNET_HDR : 0) |
+		       (multi_queue ? IFF_MULTI_QUEUE : 0);
+	if (shown_number(name, "ifindex") == ifindex)
+		shown = shown_number(name, "tun_flags");
+	/* Of another namespace, /sys would show another device. */
+	if (shown >= 0 && (shown & told) == (state->flags & told))
+		state->flags |= (int)shown & (IFF_ONE_QUEUE | IFF_NAPI | IFF_NAPI_FRAGS);
+}
+
+/* The kernel tells offloads only as features of the device, whose numbers differ. */
+static int ask_offloads(const char *name, unsigned long *offloads)
+{
+	static const struct {
+		const char *feature;
+		unsigned long offload;
+	} known[] = {
+		{ "tx-checksum-ip-generic", TUN_F_CSUM },
+		{ "tx-tcp-segmentation", TUN_F_TSO4 },
+		{ "tx-tcp6-segmentation", TUN_F_TSO6 },
+		{ "tx-tcp-ecn-segmentation", TUN_F_TSO_ECN },
+		{ "tx-udp-segmentation", 0x20 | 0x40 }, /* TUN_F_USO4, TUN_F_USO6 */
+	};
+	enum { MAX = 256 };
+	auto_close int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct {
+		struct ethtool_sset_info head;
+		uint32_t n;
+	} set = { { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1 << ETH_SS_FEATURES }, 0 };
+	struct {
+		struct ethtool_gstrings head;
+		char text[MAX][ETH_GSTRING_LEN];
+	} names = { .head = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES } };
+	struct {
+		struct ethtool_gfeatures head;
+		struct ethtool_get_features_block block[MAX / 32];
+	} now = { .head = { .cmd = ETHTOOL_GFEATURES, .size = MAX / 32 } };
+	void *const questions[] = { &set, &names, &now };
+	struct ifreq ifr;
+
+	*offloads = 0;
+	set_name(&ifr, name);
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		ifr.ifr_data = questions[i];
+		if (sock < 0 || ioctl(sock, SIOCETHTOOL, &ifr) < 0 || set.n > MAX)
+			return fail_sys("cannot ask %s for its offloads", name);
+	}
+	for (uint32_t i = 0; i < set.n; i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(known); k++) {
+			if (now.block[i / 32].active & UINT32_C(1) << i % 32 &&
+			    streq(names.text[i], known[k].feature))
+				*offloads |= known[k].offload;
+		}
+	}
+	return 0;
+}
+
+/* -1: this kernel does not know it. */
+static int ask_if_known(int fd, unsigned long request, int *value)
+{
+	*value = -1;
+	if (ioctl(fd, request, value) == 0 || errno == EINVAL || errno == ENOTTY)
+		return 0;
+	return fail_sys("cannot ask the tap for what its last holder set");
+}
+
+int tapfd_remember(struct tapfd_state *state, int fd, const char *name)
+{
+	if (ask_if_known(fd, TUNGETVNETHDRSZ, &state->header) < 0 ||
+	    ask_if_known(fd, TUNGETVNETLE, &state->little_endian) < 0 ||
+	    ask_if_known(fd, TUNGETVNETBE, &state->big_endian) < 0 ||
+	    ask_offloads(name, &state->offloads) < 0)
+		return fail_code();
+	state->values = true;
+	return 0;
+}
+
+int tapfd_restore(const struct tapfd_state *state, int fd)
+{
+	int header = state->header, le = state->little_endian, be = state->big_endian;
+
+	if (!state->values)
+		return 0;
+	if (ioctl(fd, TUNSETOFFLOAD, state->offloads) < 0 ||
+	    (header >= 0 && ioctl(fd, TUNSETVNETHDRSZ, &header) < 0) ||
+	    (le >= 0 && ioctl(fd, TUNSETVNETLE, &le) < 0) ||
+	    (be >= 0 && ioctl(fd, TUNSETVNETBE, &be) < 0))
+		return fail_sys("cannot put back what the tap's last holder set");
+	return 0;
+}
+
+int tapfd_restore_flags(const struct tapfd_state *state, const char *name)
+{
+	struct deadline deadline = deadline_in(DEADLINE_MS);
+	auto_close int fd = -1;
+	struct ifreq ifr;
+
+	if (!state->flags || state->flags == tun_flags(state->flags & IFF_MULTI_QUEUE))
+		return 0;
+	fd = open_tun();
+	if (fd < 0)
+		return fd;
+	set_name(&ifr, name);
+	ifr.ifr_flags = (short)state->flags;
+	/* Another vnetctl, looking around, has a duplicate of what was closed for a moment. */
+	while (attach(fd, &ifr) < 0) {
+		if (errno != EBUSY || !deadline_nap(&deadline))
+			return fail_sys("cannot put the flags of %s back", name);
+	}
+	return 0;
 }
 
 int tapfd_open_vhost(void)

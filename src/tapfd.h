@@ -101,6 +101,30 @@ ino_t tapfd_home_of(pid_t pid, int fd);
  * Returns 0 or a recorded failure. */
 int tapfd_reset(int fd, bool macvtap);
 
+/* What opening and resetting changes on a tap that was there. */
+struct tapfd_state {
+	int flags; /* IFF_* as for TUNSETIFF; 0: not remembered */
+	bool values;
+	int header, little_endian, big_endian; /* -1: this kernel knows none */
+	unsigned long offloads;		       /* TUN_F_* */
+};
+
+/* Remembers the flags of a tap, before it is opened. rtnetlink tells three of them; the others
+ * are known as far as /sys shows this device. Never fails. */
+void tapfd_remember_flags(struct tapfd_state *state, const char *name, int ifindex, bool pi,
+			  bool vnet_hdr, bool multi_queue);
+
+/* Remembers the rest that tapfd_reset() changes and a kernel tells, of the tap behind fd. Filters
+ * and steering programs it does not tell. Returns 0 or a recorded failure. */
+int tapfd_remember(struct tapfd_state *state, int fd, const char *name);
+
+/* Puts back what tapfd_remember() has found, if it was called. Returns 0 or a recorded failure. */
+int tapfd_restore(const struct tapfd_state *state, int fd);
+
+/* Puts the flags back, of a tap that nobody holds any more: they are an open's. Returns 0 or a
+ * recorded failure. */
+int tapfd_restore_flags(const struct tapfd_state *state, const char *name);
+
 /* Opens /dev/vhost-net. Returns a CLOEXEC descriptor or a recorded failure that
  * names the module, the device cgroup, or what is there instead of a device. */
 int tapfd_open_vhost(void);

@@ -2,9 +2,10 @@
 /*
  * taptweak - a holder of a tap or macvtap that leaves its own settings behind.
  *
- *	taptweak FD WORD...
+ *	taptweak FD|dev:NAME WORD...
  *
- * does to the inherited descriptor FD what the words say, in their order:
+ * does to the inherited descriptor FD, or to the tap NAME, which nobody holds and whose flags
+ * stay as they are, what the words say, in their order:
  *
  *	offload N	TUNSETOFFLOAD
  *	hdrsz N		TUNSETVNETHDRSZ
@@ -15,6 +16,8 @@
  *	ebpf-filter N	TUNSETFILTEREBPF with a program that keeps N bytes
  *	steer N		TUNSETSTEERINGEBPF with a program that says queue N
  *	get		prints "hdrsz N sndbuf N le N"; a macvtap tells no sndbuf: "-"
+ *	all		prints what else can be asked: "flags 0xN hdrsz N sndbuf N le N be N
+ *			filter N"; "-" is what this kernel does not tell
  *	csum MS		waits for an IPv4 UDP packet and prints "csum 1" if its checksum
  *			was left to the guest, "csum 0" if not, "csum -" after MS
  *
@@ -22,6 +25,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +39,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -135,6 +140,54 @@ static void get(int fd)
 		die("get");
 }
 
+static void put_int(int fd, const char *word, unsigned long request)
+{
+	int n;
+
+	if (!ioctl(fd, request, &n))
+		printf(" %s %d", word, n);
+	else if (errno == EINVAL || errno == ENOTTY)
+		printf(" %s -", word);
+	else
+		die(word);
+}
+
+static void get_all(int fd)
+{
+	struct sock_fprog filter = { .len = 0 };
+	struct ifreq ifr = { .ifr_flags = 0 };
+
+	if (ioctl(fd, TUNGETIFF, &ifr) || ioctl(fd, TUNGETFILTER, &filter))
+		die("all");
+	printf("flags %#x", (unsigned short)ifr.ifr_flags);
+	put_int(fd, "hdrsz", TUNGETVNETHDRSZ);
+	put_int(fd, "sndbuf", TUNGETSNDBUF);
+	put_int(fd, "le", TUNGETVNETLE);
+	put_int(fd, "be", TUNGETVNETBE);
+	printf(" filter %d\n", filter.len);
+}
+
+/* A queue of the tap, by its own flags: those of the descriptor become the device's. */
+static int attach(const char *name)
+{
+	int fd = open("/dev/net/tun", O_RDWR);
+	struct ifreq ifr = { .ifr_flags = 0 };
+	unsigned flags;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/tun_flags", name);
+	f = fopen(path, "re");
+	if (fd < 0 || !f || fscanf(f, "%x", &flags) != 1)
+		die(name);
+	fclose(f);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	ifr.ifr_flags = (short)(flags & ~(unsigned)IFF_PERSIST);
+	if (ioctl(fd, TUNSETIFF, &ifr))
+		die(name);
+	return fd;
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec t;
@@ -201,11 +254,16 @@ static void tweak(int fd, const char *word, const char *value)
 
 int main(int argc, char **argv)
 {
-	int fd = argc > 1 ? (int)number(argv[1]) : -1;
+	bool by_name = argc > 1 && !strncmp(argv[1], "dev:", 4);
+	int fd = by_name ? attach(argv[1] + 4) : argc > 1 ? (int)number(argv[1]) : -1;
 
 	for (int i = 2; i < argc; i++) {
 		if (!strcmp(argv[i], "get")) {
 			get(fd);
+			continue;
+		}
+		if (!strcmp(argv[i], "all")) {
+			get_all(fd);
 			continue;
 		}
 		if (i + 1 == argc) {

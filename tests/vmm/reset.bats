@@ -104,6 +104,48 @@ hdrsz 10 sndbuf 2147483647 le 0"
 	[[ $(tweak t get) == "hdrsz 10 sndbuf 2147483647 le 0" ]]
 }
 
+# --- a failure -------------------------------------------------------------------
+
+# whole DEV - all that can be asked of a tap
+whole() {
+	in_ns "$NS" "$TAPTWEAK" "dev:$1" all && in_ns "$NS" cat "/sys/class/net/$1/tun_flags" &&
+		features "$1" && state "$1"
+}
+
+@test "reset: a failure leaves another's tap as it was" {
+	local flags words had line
+
+	vn create rival link lower address "${MAC[1]}" up
+	for flags in "pi one_queue" "vnet_hdr" "pi multi_queue" "pi vnet_hdr multi_queue one_queue" ""; do
+		for words in "" "hdrsz 12 le 1 offload 0x1f" "hdrsz 20 offload 1" "offload 3" \
+			"offload 5" "offload 0xd"; do
+			# shellcheck disable=SC2086 # words
+			ip -n "$NS" tuntap add theirs mode tap $flags
+			# shellcheck disable=SC2086
+			in_ns "$NS" "$TAPTWEAK" dev:theirs $words
+			had=$(whole theirs)
+			for line in "" "queues 2"; do
+				[[ $flags == *multi_queue* || ! $line ]] || continue
+				# shellcheck disable=SC2086
+				refused 127 "cannot run /no/such: No such file or directory" \
+					open-exec theirs $line lifetime fd args none -- /no/such
+				[[ $(whole theirs) == "$had" ]] ||
+					fail "$flags, $words:" "$(diff <(echo "$had") <(whole theirs))"
+			done
+			# As another user; before the exec; and beside a device that cannot be.
+			refused 126 "cannot run /etc: Permission denied" \
+				open-exec theirs run-as nobody args none -- /etc
+			refused 125 "{vhostfd}: theirs has no vhost descriptor: say 'vhost on'" \
+				open-exec theirs -- true '{vhostfd}'
+			refused 125 "cannot bring up x: Address already in use: ${MAC[1]} is already used by rival on lower" \
+				open-exec theirs dev x link lower address "${MAC[1]}" args none -- true
+			[[ $(whole theirs) == "$had" ]] ||
+				fail "$flags, $words:" "$(diff <(echo "$had") <(whole theirs))"
+			ip -n "$NS" link del theirs
+		done
+	done
+}
+
 # --- filters: does a frame arrive? ----------------------------------------------
 
 # forwarding DEV - waits until the bridge has noticed that it is up
