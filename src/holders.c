@@ -354,13 +354,17 @@ static int compare(const void *a, const void *b)
 	return x->fd - y->fd;
 }
 
-bool holders_saw_all(const struct holders *h)
+bool holders_in_first_pidns(void)
 {
 	static const ino_t first_pidns = 0xEFFFFFFC; /* PROC_PID_INIT_INO */
 	struct stat st;
 
-	return h->walked && !h->denied && stat("/proc/self/ns/pid", &st) == 0 &&
-	       st.st_ino == first_pidns;
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == first_pidns;
+}
+
+bool holders_saw_all(const struct holders *h)
+{
+	return h->walked && !h->denied && holders_in_first_pidns();
 }
 
 void holders_path(const struct holder *holder, char path[64])

@@ -40,8 +40,12 @@ struct holders {
 #define auto_holders __attribute__((cleanup(holders_free)))
 
 /* Walks over /proc, once: a second call does nothing. Descriptors are looked
- * at, never opened; of threads, too, that have their own. Returns 0 or a recorded failure when /proc cannot be read at all. */
+ * at, never opened; of threads, too, that have their own. Returns 0 or a recorded failure when
+ * /proc cannot be read at all. */
 int holders_walk(struct holders *h);
+
+/* True when we are in the host's own pid namespace, not in a container's. */
+bool holders_in_first_pidns(void);
 
 /* True when the walk has seen every process there is: it was let into each of them, from the
  * host's own pid namespace. */

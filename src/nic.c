@@ -240,8 +240,7 @@ static int need_lifeline(struct nic *nic, struct lifeline *shared)
 	if (fail_errnum() != EPERM && fail_errnum() != ENOSPC)
 		return fail_code();
 	fail_clear();
-	warn("%s: without a lifeline a vnetctl that cannot see COMMAND takes it for unused",
-	     nic->dev.name);
+	nic->unproven = true;
 	return 0;
 }
 
@@ -605,6 +604,13 @@ void nic_warn(struct nic *nic)
 {
 	const struct dev *link = &nic->link;
 
+	if (nic->unproven)
+		warn("%s: without a lifeline a vnetctl that cannot see COMMAND takes it for unused",
+		     nic->dev.name);
+	if (nic->lifetime == LIFE_WATCHED && !holders_in_first_pidns())
+		warn("%s: its watcher is killed with this pid namespace, and %s stays then: made "
+		     "with 'lifetime fd' it would need none",
+		     nic->dev.name, nic->dev.name);
 	if (!link->ifindex)
 		return;
 	/* Up is up only as far as the lower device is. */

@@ -47,6 +47,7 @@ struct nic {
 	struct tapfd_state before; /* of a tap that was there */
 	bool made, changed, unpersisted;
 	bool late; /* its watcher did not remove it in time */
+	bool unproven; /* persistent, but the kernel does not say whether it is held */
 };
 
 /* Nothing asked for by this command, nothing taken. made_life is the default lifetime of a macvtap
@@ -96,7 +97,7 @@ void nic_undo(struct nic *nic, int arm);
 void nic_release(struct nic *nic);
 
 /* Warnings that save an evening: a lower device that is down, wireless or itself a
- * macvlan. Never fails. */
+ * macvlan; a watcher or a lifeline that does less than one would think. Never fails. */
 void nic_warn(struct nic *nic);
 
 #endif
