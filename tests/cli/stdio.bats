@@ -129,7 +129,7 @@ runs() {
 }
 
 @test "stdio: COMMAND gets the caller's descriptors as they were" {
-	local file=$BATS_TEST_TMPDIR/file made before
+	local file=$BATS_TEST_TMPDIR/file made before more
 
 	lower_new "$NS"
 	echo text >"$file"
@@ -137,15 +137,18 @@ runs() {
 	assert_status 0
 	before=$output
 	jq -e --arg file "$file" '.fds[] | select(.fd == 7) | .link == $file' <<<"$before"
-	for made in "vm0 link lower" "vm0 type tap"; do
+	for made in "vm0 link lower" "vm0 link lower lifetime watched" "vm0 type tap"; do
+		[[ $made == "vm0 link lower" ]] && more=1 || more=0
 		# shellcheck disable=SC2086 # words
 		run_cmd with_fds vn open-exec $made args none -- "$PROBE" '{fd}'
 		assert_status 0
 		assert_err ""
-		# Just one more than before.
-		jq -e --argjson before "$before" '
-			(.argv[1] | tonumber) as $fd |
-			([.fds[] | select(.fd != $fd)] == $before.fds) and
+		# Just one more than before, or two: the namespace of lifetime fd.
+		jq -e --argjson before "$before" --argjson more "$more" '
+			(.argv[1] | tonumber) as $fd | ($before.fds | map(.fd)) as $known |
+			([.fds[] | select(.fd | IN($known[]))] == $before.fds) and
+			([.fds[] | select(.fd | IN($known[], $fd) | not).link[:5]] ==
+				["net:["][:$more]) and
 			(.fds[] | select(.fd == $fd) |
 				.ifname == "vm0" and .cloexec == false) and
 			.env.VNETCTL_FD == .argv[1] and $fd > 2' <<<"$output" ||

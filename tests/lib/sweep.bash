@@ -82,9 +82,10 @@ is_clean() {
 	[[ $names == "$before_names" && $(vt_links) == "$before" ]] && no_marks
 }
 
-# hit VERB POINT [ERRNO|RIVAL] WHO ARGS... - runs vnetctl ARGS under the sweep tool, with
-# WHO's calls as the points. Sets hit_call, hit_result (its first word), hit_ms (how long
-# it was stopped), and hit_main, how main ended: "exited 2", "reached-exec", "signalled 9". Files: hit.out, hit.err,
+# hit VERB POINT [ERRNO|RIVAL] WHO ARGS... - runs vnetctl -q ARGS (that a watcher dies with the
+# pen is no news here) under the sweep tool, with WHO's calls as the points. Sets hit_call,
+# hit_result (its first word), hit_ms (how long it was stopped), and hit_main, how main
+# ended: "exited 2", "reached-exec", "signalled 9". Files: hit.out, hit.err,
 # and hit.log, the calls up to the point ("INDEX WHO[~] NAME ARG ARG ARG [PATH]", with a
 # tilde where a signal can end the call). False when the point is beyond the end.
 # With $no_wait it does not wait for COMMAND.
@@ -98,7 +99,7 @@ hit() {
 	rm -f "$base".{report,out,err,log}
 	pen "$SWEEP" "${verb[@]}" --who "$1" --skip-startup --timeout 30 \
 		${no_wait:+--no-wait} \
-		--report "$base.report" --log "$base.log" -- "$VNETCTL" "${@:2}" \
+		--report "$base.report" --log "$base.log" -- "$VNETCTL" -q "${@:2}" \
 		>"$base.out" 2>"$base.err" || rc=$?
 	((rc <= 1)) || fail "sweep ${verb[*]} of $*: status $rc" \
 		"$(cat "$base.report" "$base.err")" || return 2

@@ -71,11 +71,12 @@ arrive_all() {
 node='/dev/tap[0-9]+'
 
 @test "descriptors: a macvtap, watched" {
-	arrive_all "$node" -- vm0 link lower
+	arrive_all "$node" -- vm0 link lower lifetime watched
 }
 
-@test "descriptors: a macvtap, lifetime fd" {
+@test "descriptors: a macvtap, lifetime fd, which is the default" {
 	arrive_all "$node" 'net:\[[0-9]+\]' -- vm0 link lower lifetime fd
+	arrive_all "$node" 'net:\[[0-9]+\]' -- vm0 link lower
 }
 
 @test "descriptors: a macvtap, persistent" {
@@ -100,7 +101,7 @@ node='/dev/tap[0-9]+'
 }
 
 @test "descriptors: a macvtap, passthru" {
-	arrive_all "$node" -- vm0 link lower mode passthru
+	arrive_all "$node" -- vm0 link lower mode passthru lifetime watched
 	arrive_all "$node" 'net:\[[0-9]+\]' -- vm0 link lower mode passthru lifetime fd
 }
 
@@ -110,7 +111,7 @@ node='/dev/tap[0-9]+'
 	ns_new there
 	lower_new "$there"
 	run_cmd in_ns "$NS" "$DESCRIPTORS" give 17 "$BATS_TEST_TMPDIR/given" \
-		"$VNETCTL" -n "$there" open-exec vm0 link lower args none -- "$DESCRIPTORS" show
+		"$VNETCTL" -n "$there" open-exec vm0 link lower lifetime watched args none -- "$DESCRIPTORS" show
 	assert_status 0
 	# Neither namespace comes along, but the tap does.
 	# shellcheck disable=SC2154

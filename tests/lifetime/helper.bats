@@ -74,7 +74,7 @@ links_as_before() {
 	# Nobody has the namespace open, so nobody can enter it.
 	refused 2 "cannot enter the device's namespace: no process that can be seen holds it: No such process" \
 		mode vm0 bridge
-	refused 2 "cannot remove vm0: Device or resource busy: it is held by a process that cannot be seen from here: 'force' removes it all the same, and its guest loses the network" \
+	refused 2 "cannot remove vm0: Device or resource busy: it is held by probe (pid $(bg_pid vm)): 'force' removes it all the same, and its guest loses the network" \
 		destroy vm0
 	kill -9 "$(bg_pid vm)"
 	wait_until 5 no_marks

@@ -64,7 +64,7 @@ lower_is() {
 }
 
 @test "restart: macvtap, watched" {
-	again_and_gone 200 vm0 link lower address 52:54:00:00:00:01
+	again_and_gone 200 vm0 link lower address 52:54:00:00:00:01 lifetime watched
 }
 
 @test "restart: macvtap, lifetime fd" {
@@ -75,7 +75,7 @@ lower_is() {
 	local before
 
 	before=$(lower_state)
-	again_and_gone 200 vm0 link lower mode passthru
+	again_and_gone 200 vm0 link lower mode passthru lifetime watched
 	wait_until 2 lower_is "$before"
 }
 
@@ -91,18 +91,20 @@ lower_is() {
 	local before i
 
 	before=$(lower_state)
-	run_vn open-exec vm0 link lower mode passthru address 52:54:00:00:00:09 args none -- \
+	run_vn open-exec vm0 link lower mode passthru address 52:54:00:00:00:09 \
+		lifetime watched args none -- \
 		cat /sys/class/net/vm0/address /sys/class/net/lower/address
 	assert_status 0
 	assert_out "52:54:00:00:00:09
 52:54:00:00:00:09"
 	wait_gone "$NS" vm0 2
 	[[ $(lower_state) == "$before" ]]
-	again_and_gone 50 vm0 link lower mode passthru address 52:54:00:00:00:09
+	again_and_gone 50 vm0 link lower mode passthru address 52:54:00:00:00:09 lifetime watched
 	[[ $(lower_state) == "$before" ]]
 	# Each one gets it, though the one before has not given it back yet.
 	for ((i = 0; i < 20; i++)); do
-		vn open-exec vm0 link lower mode passthru address 52:54:00:00:00:09 args none -- \
+		vn open-exec vm0 link lower mode passthru address 52:54:00:00:00:09 \
+			lifetime watched args none -- \
 			cat /sys/class/net/vm0/address
 	done >"$BATS_TEST_TMPDIR/addresses"
 	[[ $(sort "$BATS_TEST_TMPDIR/addresses" | uniq -c) == *' 20 52:54:00:00:00:09' ]] ||

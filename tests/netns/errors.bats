@@ -436,31 +436,34 @@ rights_population() {
 }
 
 @test "errors: as nobody" {
-	local words
+	local words what
 
 	rights_population
 	for words in "link peer" "type tap" "link br0"; do
+		[[ $words == "link peer" ]] && what=vm9 || what="tap vm9"
 		# shellcheck disable=SC2086 # words
-		untouched_cmd 2 "cannot create vm9: Operation not permitted: $admin" \
+		untouched_cmd 2 "cannot create $what: Operation not permitted: $admin" \
 			as_nobody create vm9 $words
 		# shellcheck disable=SC2086
-		untouched_cmd 125 "cannot create vm9: Operation not permitted: $admin" \
-			as_nobody open-exec vm9 $words -- true
+		untouched_cmd 125 "cannot create $what: Operation not permitted: $admin" \
+			as_nobody open-exec vm9 $words lifetime persistent -- true
 	done
+	untouched_cmd 125 "cannot make a network namespace for the lifeline: Operation not permitted: $lifeline_rights" \
+		as_nobody open-exec vm9 link peer -- true
 	for words in vm0 t0 "vm0 lifetime persistent"; do
 		# shellcheck disable=SC2086 # words
 		untouched_cmd 125 "cannot open ${words%% *}: Operation not permitted: $admin" \
 			as_nobody open-exec $words -- true
 	done
-	untouched_cmd 2 "cannot set mode bridge of vm0: Operation not permitted: $admin" \
+	untouched_cmd 2 "cannot set the mode of vm0: Operation not permitted: $admin" \
 		as_nobody mode vm0 bridge
-	untouched_cmd 2 "cannot set mode private of t0: Operation not permitted: $admin" \
+	untouched_cmd 2 "cannot set the mode of t0: Operation not permitted: $admin" \
 		as_nobody mode t0 private
-	# Whether anybody holds it cannot even be looked at.
-	untouched_cmd 2 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user namespace a mount namespace too: unshare -m): 'force' removes vm0 without looking who holds it" \
-		as_nobody destroy vm0
-	untouched_cmd 2 "cannot remove vm0: Operation not permitted: $admin" \
-		as_nobody destroy vm0 force
+	for words in vm0 "vm0 force"; do
+		# shellcheck disable=SC2086 # words
+		untouched_cmd 2 "cannot remove vm0: Operation not permitted: $admin" \
+			as_nobody destroy $words
+	done
 	untouched_cmd 2 "cannot remove t0: Operation not permitted: $admin" \
 		as_nobody destroy t0
 	untouched_cmd 2 "cannot remove t0: Operation not permitted: $admin" \
@@ -515,13 +518,13 @@ rights_population() {
 	local words
 
 	rights_population
-	for words in "vm9 link peer" "vm9 link peer lifetime fd" vm0; do
+	for words in "vm9 link peer" "vm9 link peer lifetime fd" "vm9 link peer lifetime watched"; do
 		# shellcheck disable=SC2086 # words
 		untouched_cmd 125 "cannot make a network namespace for the lifeline: Operation not permitted: $lifeline_rights" \
 			without sys_admin open-exec $words -- true
 	done
-	# What needs no lifeline needs the device's number.
-	for words in "vm9 link peer lifetime persistent" "vm0 lifetime persistent"; do
+	# What is there, or needs no lifeline, needs the device's number.
+	for words in "vm9 link peer lifetime persistent" vm0 "vm0 lifetime persistent"; do
 		# shellcheck disable=SC2086 # words
 		untouched_cmd 125 "cannot mount a sysfs of our own: Operation not permitted: this needs CAP_SYS_ADMIN (in a container --cap-add SYS_ADMIN; in a user namespace a mount namespace too: unshare -m)" \
 			without sys_admin open-exec $words -- true

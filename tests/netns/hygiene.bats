@@ -120,6 +120,39 @@ is_up() {
 	is_up vm1 yes
 }
 
+# It is quiet from its making; what an admin has done since is as he wants it.
+@test "hygiene: what was changed after the making stays so" {
+	local words
+
+	lower_new "$NS" lower wire
+	bridge_new "$NS" br0
+	for words in "link lower" "link br0"; do
+		# shellcheck disable=SC2086 # words
+		vn create vm0 $words
+		in_ns "$NS" sysctl -qw net.ipv6.conf.vm0.disable_ipv6=0
+		ip -n "$NS" link set vm0 up
+		ip -n "$NS" -6 addr add fd00::1/64 dev vm0 nodad
+		run_vn open-exec vm0 lifetime persistent -- /nonexistent
+		assert_status 127
+		spawn_co g vn open-exec vm0 lifetime persistent args none -- "$PROBE" hold
+		ask g again >/dev/null
+		[ "$(disable_ipv6 vm0)" = 0 ]
+		ip -n "$NS" -6 -j addr show dev vm0 |
+			jq -e 'any(.[].addr_info[]?; .local == "fd00::1")'
+		co_eof g
+		bg_end g
+		vn destroy vm0
+	done
+}
+
+@test "hygiene: a tap without a bridge is the host's end of a cable" {
+	vn create t0
+	[ "$(disable_ipv6 t0)" = 0 ]
+	spawn_co g vn open-exec t0 args none -- "$PROBE" hold
+	ask g again >/dev/null
+	[ "$(disable_ipv6 t0)" = 0 ]
+}
+
 # Hushed at its making, or not at all: what it has later is somebody's choice.
 @test "hygiene: a device too small for IPv6 that has grown has what it was given" {
 	lower_new "$NS" lower wire

@@ -280,16 +280,17 @@ is() {
 	is vm0 '.lifetime == "persistent"'
 	is t0 '.lifetime == "persistent" and .persist'
 	is ipm0 '.lifetime == "persistent"'
-	for name in "vm0" "vm1 link lower" "t0" "t1 type tap"; do
+	for name in "vm0" "vm1 link lower" "vm2 link lower lifetime watched" "t0" "t1 type tap"; do
 		# shellcheck disable=SC2086 # words
 		spawn_co "${name%% *}" vn open-exec $name args none -- "$PROBE" hold
 		wait_text "$BATS_TEST_TMPDIR/${name%% *}.out" '^{'
 	done
 	is vm0 '.lifetime == "watched"'
-	is vm1 '.lifetime == "watched"'
+	is vm1 '.lifetime == "fd"'
+	is vm2 '.lifetime == "watched"'
 	is t0 '.lifetime == "fd" and (.persist | not)'
 	is t1 '.lifetime == "fd" and (.persist | not)'
-	for name in vm0 vm1 t0 t1; do
+	for name in vm0 vm1 vm2 t0 t1; do
 		co_eof "$name"
 		wait_gone "$NS" "$name"
 	done

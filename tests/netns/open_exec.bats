@@ -579,11 +579,13 @@ fails() {
 
 @test "open-exec: 125 for a device that is there and one that is not" {
 	local c
+	local -a make
 
 	for c in macvtap tap; do
 		C=old-$c
 		device "new-$c"
-		vn create "${WORDS[@]/new-/old-}"
+		make=("${WORDS[@]:0:5}")
+		vn create "${make[@]/new-/old-}"
 		fails 125 "vnetctl: cannot create $c $C$([[ $c == tap ]] || echo " on lower"): File exists: choose another name, or 'vnetctl destroy $C'" \
 			"${WORDS[@]/new-/old-}" -- true
 	done

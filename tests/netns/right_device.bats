@@ -294,7 +294,7 @@ device_in() {
 }
 
 @test "right device: -n NAME, made on the way, macvtap and tap" {
-	local netns link
+	local netns link words
 
 	ns_new OTHER
 	lower_new "$OTHER" lower wire
@@ -302,8 +302,10 @@ device_in() {
 	frame_on wire "$OTHER" wire
 	frame_on peer "$OTHER" peer
 	netns=$(stat -c %i "/run/netns/$NS")
-	for link in lower br0; do
-		spawn_co "$link" vn -n "$OTHER" open-exec vm0 link "$link" \
+	for words in "lower lifetime watched" "br0"; do
+		link=${words%% *}
+		# shellcheck disable=SC2086 # words
+		spawn_co "$link" vn -n "$OTHER" open-exec vm0 link $words \
 			address "$MAC" args none -- "$FRAME" serve fd '{fd}'
 		says "$link" name vm0
 		[ "$(stat -Lc %i "/proc/$(bg_pid "$link")/ns/net")" = "$netns" ]
