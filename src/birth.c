@@ -23,9 +23,9 @@
 /* Other devices with the name. */
 struct namesakes {
 	const struct birth *birth;
-	bool made;    /* ours is there */
-	bool has_it;  /* one of them has the name */
-	bool yields;  /* one of them is going to yield */
+	bool made;   /* ours is there */
+	bool has_it; /* one of them has the name */
+	bool yields; /* one of them is going to yield */
 };
 
 static int judge(const struct dev *other, void *arg)

@@ -22,10 +22,9 @@ struct birth {
 	char name[IFNAMSIZ];	/* where a number was chosen here for "%d" */
 };
 
-#define BIRTH_INIT                                                            \
-	{                                                                     \
-		.fd = -1, .claim = CLAIM_INIT, .own = LIFELINE_INIT,          \
-		.inside = DEV_HOME_INIT                                       \
+#define BIRTH_INIT                                                                           \
+	{                                                                                    \
+		.fd = -1, .claim = CLAIM_INIT, .own = LIFELINE_INIT, .inside = DEV_HOME_INIT \
 	}
 
 /* Makes the device that birth->plan describes, as dev_make() does, under a name that neither a

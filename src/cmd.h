@@ -38,6 +38,7 @@ struct cmd {
 	int own_status; /* exit status of every failure, when not 1 and 2 */
 };
 
-extern const struct cmd cmd_create, cmd_mode, cmd_open_exec, cmd_exec, cmd_helper, cmd_destroy, cmd_list;
+extern const struct cmd cmd_create, cmd_mode, cmd_open_exec, cmd_exec, cmd_helper, cmd_destroy,
+	cmd_list;
 
 #endif

@@ -17,15 +17,16 @@ static void *take_name(void *dst, const char *name)
 	struct request *req = dst;
 
 	if (req->name) {
-		fail_usage("exec: one device at a time: what is '%s'? Put COMMAND after '--'", name);
+		fail_usage("exec: one device at a time: what is '%s'? Put COMMAND after '--'",
+			   name);
 		return NULL;
 	}
 	req->name = name;
 	return req;
 }
 
-/* "exec NAME COMMAND..." as ip netns has it, or with "--" before COMMAND. Returns COMMAND's place in
- * argv, or a recorded failure. */
+/* Reads "exec NAME COMMAND...", as ip netns has it, or with "--" before COMMAND. Returns COMMAND's
+ * place in argv, or a recorded failure. */
 static int parse(int argc, char **argv, struct request *req)
 {
 	int used = argc > 0 && streq(argv[0], "dev") ? 2 : 1;
@@ -64,8 +65,8 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		return at;
 	if (!priv_is_own())
 		return fail_refuse("exec: only root may run a command where a device lives");
-	if (lifeline_lookup(&ctx->home, req.name, &dev) < 0 ||
-	    enter(&ctx->home, &dev) < 0 || priv_give_up() < 0)
+	if (lifeline_lookup(&ctx->home, req.name, &dev) < 0 || enter(&ctx->home, &dev) < 0 ||
+	    priv_give_up() < 0)
 		return fail_code();
 	execvp(argv[at], argv + at);
 	err = errno;

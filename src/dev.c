@@ -595,8 +595,7 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 	char altname[DEV_ALTNAME];
 
 	*fd = -1;
-	if (new_mark(plan, altname) < 0 ||
-	    plan->kind->make(nl, inner, plan, altname, dev, fd) < 0)
+	if (new_mark(plan, altname) < 0 || plan->kind->make(nl, inner, plan, altname, dev, fd) < 0)
 		return fail_code();
 	/* A tap alone is the host's own end of a cable. */
 	if ((!plan->link || disable_ipv6(dev->name) == 0) &&
@@ -611,8 +610,7 @@ int dev_make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, struc
 
 static void put_up(struct nl *nl, int ifindex, bool up)
 {
-	struct ifinfomsg *ifm =
-		mnl_nlmsg_get_payload(nl_link_msg(nl, RTM_SETLINK, 0, ifindex));
+	struct ifinfomsg *ifm = mnl_nlmsg_get_payload(nl_link_msg(nl, RTM_SETLINK, 0, ifindex));
 
 	ifm->ifi_flags = up ? IFF_UP : 0;
 	ifm->ifi_change = IFF_UP;

@@ -55,10 +55,10 @@ struct dev {
 	const struct dev_kind *kind; /* NULL: neither macvtap nor tap */
 	int ifindex;
 	char name[IFNAMSIZ];
-	char kind_name[16];	     /* IFLA_INFO_KIND; empty for plain hardware */
-	char slave_kind[16];	     /* of its master, if any */
-	unsigned flags;		     /* IFF_* */
-	unsigned short arphrd;	     /* ARPHRD_* */
+	char kind_name[16];    /* IFLA_INFO_KIND; empty for plain hardware */
+	char slave_kind[16];   /* of its master, if any */
+	unsigned flags;	       /* IFF_* */
+	unsigned short arphrd; /* ARPHRD_* */
 	bool carrier;
 	uint8_t operstate; /* RFC 2863, IF_OPER_* */
 	uint8_t address[6];
@@ -73,11 +73,11 @@ struct dev {
 	uint32_t tap_queues;
 	uid_t owner; /* (uid_t)-1: none */
 	gid_t owner_group;
-	int32_t netnsid;	    /* of the lifeline namespace it lives in, -1 at home */
-	char altname[DEV_ALTNAME];  /* vnetctl's own mark, empty when others made it */
-	uid_t maker;		    /* from the mark */
-	ino_t born_in;		    /* from the mark: the namespace it was made from */
-	struct mac guest;	    /* the MAC the guest must use */
+	int32_t netnsid;	   /* of the lifeline namespace it lives in, -1 at home */
+	char altname[DEV_ALTNAME]; /* vnetctl's own mark, empty when others made it */
+	uid_t maker;		   /* from the mark */
+	ino_t born_in;		   /* from the mark: the namespace it was made from */
+	struct mac guest;	   /* the MAC the guest must use */
 };
 
 /* What is to be made. */
@@ -160,8 +160,8 @@ void dev_alias(const struct nl *nl, char text[256]);
  * failure. */
 int dev_random_index(int *ifindex);
 
-/* Makes the device that plan describes, down, quiet (a
- * macvtap or a port of a bridge: no IPv6 of the host's on it) and marked as ours, exclusively, and describes it in *dev. nl is a socket at
+/* Makes the device that plan describes, down, quiet (a macvtap or a port of a bridge: no IPv6 of
+ * the host's on it) and marked as ours, exclusively, and describes it in *dev. nl is a socket at
  * home, inner one in plan->nsfd's namespace (NULL when that is -1); the caller is in the
  * namespace that the device is born in. *fd gets a descriptor when the kind makes
  * one in passing (tap), else -1. On failure nothing is left. */

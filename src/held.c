@@ -83,8 +83,8 @@ static void find_by_name(const struct holders *seen, const struct dev *dev, stru
 	for (size_t i = 0; i < seen->n; i++) {
 		const struct holder *h = &seen->list[i];
 
-		if (h->number && !h->tap[0] && tapfd_leads_to(h->pid, h->fd, dev->name, dev->address,
-								       dev->ifindex))
+		if (h->number && !h->tap[0] &&
+		    tapfd_leads_to(h->pid, h->fd, dev->name, dev->address, dev->ifindex))
 			note(held, h);
 	}
 }

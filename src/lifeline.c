@@ -233,8 +233,8 @@ unsigned lifeline_place(uint32_t mark, const char *name)
 	return ((mark >> 1) - name_hash(name)) & 0x7fff;
 }
 
-static bool find_among(struct dev_home *home, const struct lifeline_marks *marks,
-		       const char *name, bool quick, struct dev *dev)
+static bool find_among(struct dev_home *home, const struct lifeline_marks *marks, const char *name,
+		       bool quick, struct dev *dev)
 {
 	for (size_t i = 0; i < marks->n; i++) {
 		uint32_t mark = (uint32_t)marks->ids[i];
@@ -269,8 +269,7 @@ bool lifeline_has_inside(const struct lifeline_marks *marks)
 	return false;
 }
 
-int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb,
-		  void *arg)
+int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb, void *arg)
 {
 	for (size_t i = 0; i < marks->n; i++) {
 		if (!(marks->ids[i] & 1))

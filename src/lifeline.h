@@ -75,8 +75,7 @@ bool lifeline_has_inside(const struct lifeline_marks *marks);
 
 /* Calls cb for every device that lives in one of these lifelines. Returns 0,
  * what cb returned below 0, or a recorded failure. */
-int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb,
-		  void *arg);
+int lifeline_each(struct dev_home *home, const struct lifeline_marks *marks, dev_cb *cb, void *arg);
 
 /* Finds the next process after prev (NULL: of all) that holds a descriptor of the lifeline with
  * this id, or stands in it; seen is walked. Returns NULL at the end. */

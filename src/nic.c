@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The order is what keeps the promises: all devices are planned, then permitted, then taken.
- * Until nic_settle() a device is either not there before us and marked from birth (so it goes when
- * we go), or was there, and has only been opened, under its claim. The first one comes up at once,
- * since its address is its own only then; for the other one what its last holder set is reset, and
- * the last send brings it up and, if it is to go with the VM, marks it; a tap loses its persistence.
- * The claim goes with the exec. */
+ *
+ * A device that is made is marked from birth, so that it goes when we go, and comes up at once:
+ * only then is its address its own. A device that was there is opened under its claim, and nothing
+ * more, until nic_settle(): then what its last holder set is reset, and the last send brings it up
+ * and, if it is to go with the VM, marks it; a tap loses its persistence. The claim goes with the
+ * exec. */
 #include "nic.h"
 
 #include <errno.h>
@@ -261,7 +262,7 @@ static int open_queues(struct nic *nic)
 /* A macvtap's queue holds a reference on the namespace it is opened in. */
 static int open_in_lifeline(struct nic *nic, const struct lifeline *shared)
 {
-	int nsfd = is_inside(nic)		  ? nic->birth.own.nsfd :
+	int nsfd = is_inside(nic)		 ? nic->birth.own.nsfd :
 		   nic->lifetime == LIFE_WATCHED ? shared->nsfd :
 						   nic->holder.nsfd;
 	int r;

@@ -18,7 +18,7 @@ enum nic_lifetime { LIFE_DEFAULT, LIFE_FD, LIFE_WATCHED, LIFE_PERSISTENT };
 enum nic_vhost { VHOST_DEFAULT, VHOST_OFF, VHOST_TRY, VHOST_ON };
 
 struct nic {
-	const char *verb; /* the command, for messages and for the policy */
+	const char *verb;	     /* the command, for messages and for the policy */
 	enum nic_lifetime made_life; /* the default for a macvtap that is made */
 
 	/* Asked for. */
@@ -41,12 +41,12 @@ struct nic {
 	bool shared; /* the queues are another process's, too */
 
 	/* How it was taken, for nic_undo(). */
-	struct claim claim;	/* on a device that was there */
-	struct lifeline holder; /* of a persistent macvtap */
-	int id;			/* the macvtap's node */
+	struct claim claim;	   /* on a device that was there */
+	struct lifeline holder;	   /* of a persistent macvtap */
+	int id;			   /* the macvtap's node */
 	struct tapfd_state before; /* of a tap that was there */
 	bool made, changed, unpersisted;
-	bool late; /* its watcher did not remove it in time */
+	bool late;     /* its watcher did not remove it in time */
 	bool unproven; /* persistent, but the kernel does not say whether it is held */
 };
 

@@ -24,15 +24,15 @@ struct nl {
 	int fd;
 	uint32_t portid;
 	uint32_t seq;
-	size_t used;	  /* bytes of queued messages in tx */
-	uint32_t queued;  /* and their number */
-	uint32_t failed;  /* which message of the last talk failed, from 0; their
+	size_t used;			/* bytes of queued messages in tx */
+	uint32_t queued;		/* and their number */
+	uint32_t failed;		/* which message of the last talk failed, from 0; their
 			   * number when no answer could be read */
 	uint64_t lenient[NL_MOST / 64]; /* messages that may answer EAFNOSUPPORT */
-	nl_error *error;  /* told each failure of the next talk instead of the record */
+	nl_error *error; /* told each failure of the next talk instead of the record */
 	void *error_arg;
-	uint8_t *tx, *rx; /* NL_BUF bytes each */
-	bool known;	  /* the kernel has seen how much rx takes */
+	uint8_t *tx, *rx;	    /* NL_BUF bytes each */
+	bool known;		    /* the kernel has seen how much rx takes */
 	const struct nlmsghdr *now; /* what a callback is called for, else NULL */
 };
 

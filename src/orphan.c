@@ -17,7 +17,8 @@
 static bool could_be(const struct dev_home *home, const struct dev *dev)
 {
 	return dev->netnsid < 0 && lifeline_is_mark(home, dev->group) &&
-	       (dev_has_node(dev) || dev->altname[0]) && dev_is_mine(dev) && (!dev->altname[0] || dev->born_in == home->inode);
+	       (dev_has_node(dev) || dev->altname[0]) && dev_is_mine(dev) &&
+	       (!dev->altname[0] || dev->born_in == home->inode);
 }
 
 /* Without the right to ask for locks, as in list for an ordinary user, nobody is on duty. */

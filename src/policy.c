@@ -584,7 +584,8 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 	if (planned >= rule.max)
 		return denied(&act, &rule, planned);
 	/* A key of the user's own: nobody else takes this lock, or can stall it. */
-	if (*lock < 0 && lock_take(lock, LOCK_COUNT, getuid(), &deadline, "cannot count devices") < 0)
+	if (*lock < 0 &&
+	    lock_take(lock, LOCK_COUNT, getuid(), &deadline, "cannot count devices") < 0)
 		return fail_errnum() == EBUSY ?
 			       fail_hint("another vnetctl of yours is making one: is it stopped?") :
 			       fail_code();

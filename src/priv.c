@@ -222,8 +222,7 @@ static const char *barred(uint64_t cap)
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		return "no_new_privs keeps it from us, whether by sudo or by file capabilities: "
 		       "start vnetctl without it (in a unit NoNewPrivileges=no)";
-	if (has_file_capabilities() && statvfs("/proc/self/exe", &fs) == 0 &&
-	    fs.f_flag & ST_NOSUID)
+	if (has_file_capabilities() && statvfs("/proc/self/exe", &fs) == 0 && fs.f_flag & ST_NOSUID)
 		return "vnetctl has file capabilities, but on a nosuid mount they do not count: "
 		       "install it elsewhere";
 	return NULL;

@@ -14,8 +14,7 @@
 #include "priv.h"
 
 static const struct cmd *const cmds[] = {
-	&cmd_create, &cmd_mode,	   &cmd_open_exec, &cmd_exec,
-	&cmd_helper, &cmd_destroy, &cmd_list,
+	&cmd_create, &cmd_mode, &cmd_open_exec, &cmd_exec, &cmd_helper, &cmd_destroy, &cmd_list,
 };
 
 struct options {

@@ -10,11 +10,11 @@
 struct way {
 	struct dev_home *home;
 	const struct dev_plan *plan;
-	int self;		  /* ifindex of the device, 0 while it is not made */
-	struct deadline deadline; /* for what can be seen to go */
-	struct deadline unseen;	  /* for what cannot be seen at all */
+	int self;		   /* ifindex of the device, 0 while it is not made */
+	struct deadline deadline;  /* for what can be seen to go */
+	struct deadline unseen;	   /* for what cannot be seen at all */
 	struct deadline by_itself; /* for what should go by itself */
-	struct dev hidden;	  /* what is in the way inside a lifeline, ifindex 0: nothing */
+	struct dev hidden;	   /* what is in the way inside a lifeline, ifindex 0: nothing */
 };
 
 /* Begins to make way for the plan at home, and sets the deadlines. Borrows all its arguments. */
