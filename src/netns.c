@@ -21,20 +21,36 @@ static int open_ns(const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int netns_open_path(const char *path)
+/* Looks before it opens: behind a path that another process controls there may be a FIFO, at which
+ * we would hang, or a device. Returns a descriptor, or -1 with errno set. */
+static int open_if_netns(const char *path)
 {
 	auto_close int look = open(path, O_PATH | O_CLOEXEC);
 	struct statfs fs;
 	char self[32];
-	int fd;
 
 	if (look < 0 || fstatfs(look, &fs) < 0)
-		return fail_sys("cannot open network namespace %s", path);
-	if (fs.f_type != NSFS_MAGIC)
-		return fail_errno(EINVAL, NULL, "cannot open network namespace %s", path);
+		return -1;
+	if (fs.f_type != NSFS_MAGIC) {
+		errno = EINVAL;
+		return -1;
+	}
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", look);
-	fd = open_ns(self);
-	return fd < 0 ? fail_sys("cannot open network namespace %s", path) : fd;
+	return open_ns(self);
+}
+
+static int not_opened(const char *name)
+{
+	fail_sys("cannot open network namespace %s", name);
+	return fail_errnum() == EINVAL ? fail_hint("that file is no network namespace") :
+					 fail_code();
+}
+
+int netns_open_path(const char *path)
+{
+	int fd = open_if_netns(path);
+
+	return fd < 0 ? not_opened(path) : fd;
 }
 
 int netns_self(void)
@@ -58,12 +74,12 @@ int netns_open(const char *name)
 		snprintf(path, sizeof(path), "%s", name);
 	else
 		snprintf(path, sizeof(path), "/run/netns/%s", name);
-	fd = open_ns(path);
+	fd = open_if_netns(path);
 	if (fd < 0 && errno == ENOENT && args_number(name, 1, INT32_MAX, &pid) == 0) {
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", name);
-		fd = open_ns(path);
+		fd = open_if_netns(path);
 	}
-	return fd < 0 ? fail_sys("cannot open network namespace %s", name) : fd;
+	return fd < 0 ? not_opened(name) : fd;
 }
 
 int netns_enter(int nsfd)

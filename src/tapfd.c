@@ -296,10 +296,22 @@ static int make_node(int dir, dev_t number)
 	return mknodat(dir, "tap", S_IFCHR | 0600, number);
 }
 
+/* From now on no device can be opened by way of this mount. The node belongs to the user who runs
+ * us, and COMMAND has a descriptor of it: once the device is gone its number is the next one's, and
+ * that would be open to the user by /proc/self/fd. */
+static int forbid_devices(int mnt)
+{
+	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV };
+
+	if (syscall(SYS_mount_setattr, mnt, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return fail_sys("cannot close a macvtap's node to others");
+	return 0;
+}
+
 static int open_in_tmpfs(dev_t number)
 {
 	auto_close int dir = detached_mount("tmpfs", 0);
-	int fd;
 
 	if (dir < 0)
 		return dir;
@@ -313,8 +325,11 @@ static int open_in_tmpfs(dev_t number)
 				  major(number));
 		return fail_code();
 	}
-	fd = open_device(dir, "tap");
-	return fd >= 0 ? fd : forbidden(number);
+	auto_close int fd = open_device(dir, "tap");
+
+	if (fd < 0)
+		return forbidden(number);
+	return forbid_devices(dir) < 0 ? fail_code() : steal_fd(&fd);
 }
 
 int tapfd_open_node(dev_t number, int ifindex)

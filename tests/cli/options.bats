@@ -275,8 +275,12 @@ vt_is() {
 		-n 2147483647 list
 	refused 2 "cannot open network namespace 99999999999999999999: No such file or directory" \
 		-n 99999999999999999999 list
-	refused 2 "cannot enter a network namespace: Invalid argument: that file is no network namespace" \
+	refused 2 "cannot open network namespace /dev/null: Invalid argument: that file is no network namespace" \
 		-n /dev/null list
+	# Nothing waits for what could be behind a name.
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	refused 2 "cannot open network namespace $BATS_TEST_TMPDIR/fifo: Invalid argument: that file is no network namespace" \
+		-n "$BATS_TEST_TMPDIR/fifo" list
 	refused 2 "cannot enter a network namespace: Invalid argument: that file is no network namespace" \
 		-n /proc/self/ns/mnt list
 	refused 125 "cannot open network namespace nope: No such file or directory" \

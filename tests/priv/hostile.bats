@@ -364,3 +364,27 @@ nosuid() {
 	assert_status 0
 	[[ $(getcap "$dir/usr/local/sbin/vnetctl") == *"cap_chown,cap_net_admin,cap_sys_admin,cap_mknod=p" ]]
 }
+
+# --- what COMMAND is left with ------------------------------------------------------
+
+# The number of a macvtap that is gone is the next one's, in any namespace.
+@test "descriptor: cannot be opened again by way of its node" {
+	local who words
+
+	chmod 777 "$BATS_TEST_TMPDIR"
+	for who in alice bob; do
+		[[ $who == alice ]] && words=(al0 link lower mode bridge) || words=(g0 link lower mode vepa)
+		run_cmd as $who "$VN" open-exec "${words[@]}" lifetime fd args none -- \
+			sh -c 'exec 9<>"/proc/self/fd/$1"' sh '{fd}'
+		assert_status 2
+		assert_out ""
+		[[ $stderr == *"Permission denied"* ]] || fail "$stderr"
+	done
+	# Root's too, once /dev has not the right node.
+	run_cmd in_etc sh -c 'mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && exec "$@"' sh \
+		"$VNETCTL" open-exec vm0 link lower run-as alice args none -- \
+		sh -c 'exec 9<>"/proc/self/fd/$1"' sh '{fd}'
+	assert_status 2
+	assert_out ""
+	[[ $stderr == *"Permission denied"* ]] || fail "$stderr"
+}
