@@ -111,6 +111,9 @@ survivable() {
 	wait4\ *) [[ $3 == ECHILD ]] ;;
 	# For a warning only: is the lower device wireless?
 	faccessat2\ *\ class/net/*/phy80211) ;;
+	# What only /sys tells of others' taps is lost only if something else fails, too.
+	openat\ *\ /sys/class/net/*) ;;
+	read\ *) [[ $2 == openat\ *\ /sys/class/net/* ]] ;;
 	# Which of the holders of a tap's namesake it is: else it is taken for one.
 	pidfd_open\ * | pidfd_getfd\ * | ioctl\ *\ 0x800454d2\ *) [[ $2 != *\ /dev/* ]] ;;
 	# libc's own in if_nametoindex(3), which has other families to try.
@@ -372,6 +375,36 @@ as_it_was() {
 	prepare() { exists link br0; }
 	row_begin "open-exec an existing tap"
 	fail_each main open-exec sw0 "${PROBED[@]}"
+	[[ $hit_main == reached-exec ]]
+}
+
+# whole - all that can be asked of the tap sw0
+whole() {
+	in_ns "$NS" "$VT_ROOT/build/tests/taptweak" dev:sw0 all &&
+		in_ns "$NS" cat /sys/class/net/sw0/tun_flags && in_ns "$NS" ethtool -k sw0
+}
+
+# theirs - the tap sw0 is there, with nothing as vnetctl would have it
+theirs() {
+	pen_has sw0 || {
+		ip -n "$NS" tuntap add sw0 mode tap pi one_queue &&
+			ip -n "$NS" link set sw0 address "fe${MAC#52}" &&
+			in_ns "$NS" "$VT_ROOT/build/tests/taptweak" dev:sw0 hdrsz 12 le 1 offload 0x1f
+	} || return
+	had=$(whole)
+	with=$(vt_links)
+}
+
+whole_as_it_was() {
+	as_it_was && [[ $(whole) == "$had" ]]
+}
+
+@test "fault: open-exec, a tap of others" {
+	judge() { judge_open whole_as_it_was; }
+	prepare() { theirs; }
+	# Success leaves it to the last descriptor.
+	row_begin "open-exec others' tap"
+	fail_each main open-exec sw0 lifetime fd "${PROBED[@]}"
 	[[ $hit_main == reached-exec ]]
 }
 
