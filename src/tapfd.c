@@ -196,11 +196,10 @@ static int detached_mount(const char *type, unsigned attributes)
 	if (mnt >= 0)
 		return mnt;
 	fail_sys("cannot mount a %s of our own", type);
-	if (fail_errnum() == EPERM && made)
-		return fail_hint(
-			"parts of /sys are covered in this container, and the kernel shows "
-			"them by no other way: uncover them (podman: --security-opt "
-			"unmask=ALL, docker: --security-opt systempaths=unconfined)");
+	if (fail_errnum() == EPERM && made && streq(type, "sysfs"))
+		return fail_hint("parts of /sys are covered in this container, and the kernel "
+				 "shows them by no other way: uncover them (podman: --security-opt "
+				 "unmask=ALL, docker: --security-opt systempaths=unconfined)");
 	if (fail_errnum() == EPERM)
 		priv_explain(POWER(CAP_SYS_ADMIN), "CAP_SYS_ADMIN",
 			     "(in a container --cap-add SYS_ADMIN; in a user namespace a mount "
