@@ -191,7 +191,7 @@ clean_slate() {
 	local dev
 
 	for dev in sw0 sw1 sw2; do
-		! pen_has $dev || ip -n "$NS" link del $dev
+		! pen_has $dev || ip -n "$NS" link del $dev 2>/dev/null || :
 	done
 	wait_until 10 is_clean
 }
@@ -276,6 +276,93 @@ exists() {
 			then_vm sw%d link lower lifetime $b
 			row_begin "open-exec %d, $a x $b"
 			stop_each both main open-exec sw%d link lower lifetime $a "${HOLD[@]}"
+		done
+	done
+}
+
+# --- two stopped at once --------------------------------------------------------------
+
+# sends ARRAY WORDS... - before which calls open-exec WORDS sends a message
+sends() {
+	local -n to=$1
+	local i
+
+	sweep_calls main open-exec "${@:2}" "${HOLD[@]}"
+	pen_kill vmm
+	clean_slate
+	to=()
+	for i in "${!calls[@]}"; do
+		[[ ${calls[i]} != sendto\ * ]] || to+=("$i")
+	done
+}
+
+# then_stopped POINT WORDS... - the second one is a VM on open-exec WORDS, too, and is stopped
+# before that call of its own; then both go on
+then_stopped() {
+	# shellcheck disable=SC2016
+	printf -v rival 'cd "%s"; rm -f here go
+		"$SWEEP" stop %s "touch here; until [ -e go ]; do sleep 0.01; done" \
+			--skip-startup --no-wait --timeout 30 --report rival.report -- \
+			"$VNETCTL" open-exec %s args none -- "$VMM" hold "{fd}" "%s" \
+			>rival.out 2>rival.err &
+		until [ -e here ] || [ -s rival.report ]; do sleep 0.01; done
+		touch go' "$T" "$1" "${*:2}" "$(lost)"
+	second() {
+		local end
+
+		wait_until 15 test -s "$T/rival.report" && read -r end <"$T/rival.report"
+		end=${end##* main }
+		echo "${end#exited }" >"$T/rival.status"
+		[[ $end == reached-exec ]]
+	}
+	refusal=125
+}
+
+# both_stopped ALLOWED A B - open-exec A and open-exec B, each stopped before a message
+both_stopped() {
+	local allowed=" $1 " a b k i j begin slowest=0 slowest_rest=0
+	local -a pairs=() at_a at_b
+
+	read -ra a <<<"$2"
+	read -ra b <<<"$3"
+	row_begin "both stopped: ${a[*]: -1} x ${b[*]: -1}, ${a[0]}"
+	sends at_a "${a[@]}"
+	sends at_b "${b[@]}"
+	for i in "${!at_a[@]}"; do
+		for j in "${!at_b[@]}"; do
+			[[ ! ${LONG:-} ]] && ((i != j && i + 1 != j)) || pairs+=("${at_a[i]} ${at_b[j]}")
+		done
+	done
+	calls=("${pairs[@]}")
+	for k in "${!pairs[@]}"; do
+		then_stopped "${pairs[k]#* }" "${b[@]}"
+		rm -f "$T"/rival.* "$(lost)"
+		begin=${EPOCHREALTIME/./}
+		if ! hit stop "${pairs[k]% *}" "$rival" main open-exec "${a[@]}" "${HOLD[@]}"; then
+			pen_kill vmm
+			clean_slate
+			continue
+		fi
+		rest=$(((${EPOCHREALTIME/./} - begin) / 1000 - hit_ms))
+		((rest <= slowest_rest)) || slowest_rest=$rest
+		judge
+		[[ $allowed == *" $verdict "* ]] || bad "$k"
+		row_count "$verdict"
+	done
+	row_print "slowest $slowest_rest ms" first second both neither wrong
+}
+
+@test "stop: two makers of one name, both stopped" {
+	local a b
+
+	for a in fd watched; do
+		for b in fd watched; do
+			both_stopped "first second" "sw0 link lower lifetime $a" "sw0 link lower lifetime $b"
+		done
+	done
+	for a in fd watched; do
+		for b in fd watched; do
+			both_stopped both "sw%d link lower lifetime $a" "sw%d link lower lifetime $b"
 		done
 	done
 }
