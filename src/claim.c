@@ -46,6 +46,13 @@ int claim_take(struct claim *claim, struct dev_home *home, struct dev *dev, cons
 	return fail_errno(ENODEV, NULL, "%s", what);
 }
 
+int claim_compare(const struct dev *a, const struct dev *b)
+{
+	if (a->netnsid != b->netnsid)
+		return a->netnsid < b->netnsid ? -1 : 1;
+	return a->ifindex < b->ifindex ? -1 : a->ifindex > b->ifindex;
+}
+
 int claim_newborn(struct claim *claim, int ifindex, const char *name)
 {
 	struct deadline deadline = deadline_in(DEADLINE_MS);

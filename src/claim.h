@@ -24,6 +24,10 @@ struct claim {
 int claim_take(struct claim *claim, struct dev_home *home, struct dev *dev, const char *verb,
 	       struct deadline *deadline);
 
+/* Compares two devices as qsort(3) wants it: by this order the claims on more than one are taken,
+ * so that two who want the same devices do not wait for each other. */
+int claim_compare(const struct dev *a, const struct dev *b);
+
 /* Takes the claim on a device that will be made at home with this index. Returns 0 or a recorded
  * failure. */
 int claim_newborn(struct claim *claim, int ifindex, const char *name);

@@ -154,6 +154,37 @@ static int claim(struct destroy *d, struct dev *dev)
 	return 1;
 }
 
+static int compare(const void *a, const void *b)
+{
+	return claim_compare(*(struct dev *const *)a, *(struct dev *const *)b);
+}
+
+/* The list stays in its own order, without what has gone and what cannot be claimed. */
+static int claim_all(struct destroy *d)
+{
+	struct dev **order = calloc(d->n + 1, sizeof(*order));
+	size_t kept = 0;
+
+	if (!order)
+		return fail_errno(ENOMEM, NULL, "cannot remove devices");
+	for (size_t i = 0; i < d->n; i++)
+		order[i] = &d->devs[i];
+	qsort(order, d->n, sizeof(struct dev *), compare);
+	d->deadline = deadline_in(d->force ? 200 : DEADLINE_MS);
+	for (size_t i = 0; i < d->n; i++) {
+		if (claim(d, order[i]) <= 0)
+			order[i]->ifindex = 0;
+		fail_note();
+	}
+	free(order);
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->devs[i].ifindex)
+			d->devs[kept++] = d->devs[i];
+	}
+	d->n = kept;
+	return 0;
+}
+
 /* Returns 1 when the device may be removed, 0 when it has gone or is none to be removed, or a
  * recorded failure. */
 static int judge(struct destroy *d, struct dev *dev)
@@ -178,13 +209,13 @@ static int judge(struct destroy *d, struct dev *dev)
 	return fail_hint("'force' removes it all the same, and its guest loses the network");
 }
 
-/* Takes out of the list what a step does not let pass, and tells its failures. */
-static void keep(struct destroy *d, int (*step)(struct destroy *d, struct dev *dev))
+static void judge_all(struct destroy *d)
 {
 	size_t kept = 0;
 
+	d->wait = held_wait_begin();
 	for (size_t i = 0; i < d->n; i++) {
-		if (step(d, &d->devs[i]) > 0)
+		if (judge(d, &d->devs[i]) > 0)
 			d->devs[kept++] = d->devs[i];
 		fail_note();
 	}
@@ -289,11 +320,8 @@ static int run(struct ctx *ctx, int argc, char **argv)
 		.seen = HOLDERS_INIT,
 	};
 
-	if (parse(&d, argc, argv) >= 0 && collect(&d) == 0) {
-		d.deadline = deadline_in(d.force ? 200 : DEADLINE_MS);
-		keep(&d, claim);
-		d.wait = held_wait_begin();
-		keep(&d, judge);
+	if (parse(&d, argc, argv) >= 0 && collect(&d) == 0 && claim_all(&d) == 0) {
+		judge_all(&d);
 		remove_listed(&d);
 	}
 	claim_drop(&d.claim);

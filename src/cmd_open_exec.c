@@ -241,6 +241,8 @@ static int take_all(struct job *job)
 		if (nic_permit(nics, i, &lock) < 0)
 			return fail_code();
 	}
+	if (nic_claim_all(nics, n) < 0)
+		return fail_code();
 	for (size_t i = 0; i < n; i++) {
 		if (nic_take(&nics[i], &job->ll) < 0 ||
 		    nic_open_vhost(&nics[i], vhost_wanted(job)) < 0)

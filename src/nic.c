@@ -292,17 +292,20 @@ static int explain_up(struct nic *nic, const struct dev *hidden)
 	return dev_explain_up(&nic->home->nl, &dev, hidden);
 }
 
-/* The group that a device which was there before gets, so that no dead mark stays on it. */
-static void plan_group(const struct nic *nic, const struct lifeline *shared,
-		       struct dev_change *change)
+/* The group that a device which was there before gets, so that no dead mark stays on it. A watcher
+ * takes any but a mark for an admin's doing. */
+static int plan_group(const struct nic *nic, const struct lifeline *shared,
+		      struct dev_change *change)
 {
 	bool marked = lifeline_is_mark(nic->home, nic->dev.group);
+	int watched = marked ? orphan_has_watcher(&nic->dev) : 0;
 
 	change->set_group = nic->lifetime == LIFE_WATCHED || marked;
 	if (nic->lifetime == LIFE_WATCHED)
 		change->group = shared->mark;
-	else if (nic->late)
+	else if (watched > 0)
 		change->group = lifeline_free_mark(nic->home);
+	return watched < 0 ? watched : 0;
 }
 
 /* Up, and the mark with it, in one send. */
@@ -311,8 +314,8 @@ static int bring_up(struct nic *nic, const struct lifeline *shared)
 	struct way way = way_begin(nic->home, &nic->birth.plan, nic->dev.ifindex);
 	struct dev_change change = { .set_up = true, .up = true };
 
-	if (!nic->made)
-		plan_group(nic, shared, &change);
+	if (!nic->made && plan_group(nic, shared, &change) < 0)
+		return fail_code();
 	nic->changed = true;
 	while (dev_change(&place_of(nic)->nl, &nic->dev, &change) < 0) {
 		int r = 0;
@@ -371,7 +374,6 @@ static int claim(struct nic *nic)
 		going = orphan_is_going(nic->home, &nic->dev);
 		if (going < 0)
 			return going;
-		nic->late = going;
 		if (!going || deadline_over(&deadline))
 			return 0;
 		claim_drop(&nic->claim);
@@ -433,8 +435,6 @@ static int take(struct nic *nic, struct lifeline *shared)
 	struct held_wait wait;
 	struct held held;
 
-	if (claim(nic) < 0)
-		return fail_code();
 	wait = held_wait_begin();
 	if (held_settle(nic->home, &seen, &nic->dev, &wait, &held) < 0)
 		return fail_code();
@@ -461,6 +461,32 @@ static int pin_queue(struct nic *nic)
 		return fail_sys("cannot hand %s over as descriptor %u", nic->dev.name, nic->pin);
 	close(nic->fds[0]);
 	nic->fds[0] = (int)nic->pin;
+	return 0;
+}
+
+/* The next one to be claimed after last (NULL: the first one). */
+static struct nic *next_claim(struct nic *nics, size_t n, const struct nic *last)
+{
+	struct nic *next = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct dev *dev = &nics[i].dev;
+
+		if (!is_made(&nics[i]) && (!last || claim_compare(&last->dev, dev) < 0) &&
+		    (!next || claim_compare(dev, &next->dev) < 0))
+			next = &nics[i];
+	}
+	return next;
+}
+
+int nic_claim_all(struct nic *nics, size_t n)
+{
+	struct nic *nic = NULL;
+
+	while ((nic = next_claim(nics, n, nic)) != NULL) {
+		if (claim(nic) < 0)
+			return fail_code();
+	}
 	return 0;
 }
 

@@ -46,7 +46,6 @@ struct nic {
 	int id;			   /* the macvtap's node */
 	struct tapfd_state before; /* of a tap that was there */
 	bool made, changed, unpersisted;
-	bool late;     /* its watcher did not remove it in time */
 	bool unproven; /* persistent, but the kernel does not say whether it is held */
 };
 
@@ -66,10 +65,14 @@ int nic_plan(struct nic *nics, size_t i, struct dev_home *home);
  * recorded failure. */
 int nic_permit(struct nic *nics, size_t i, int *lock);
 
-/* Makes the device, or takes its claim, and opens its queues. shared is the lifeline of watched
- * devices, made when the first one needs it; it belongs to the caller. Until nic_settle() nothing
- * that was there before is changed. Returns 0 or a recorded failure; nic_undo() is due either
- * way. */
+/* Takes the claims on those that exist, when all are permitted: none is then about to be removed
+ * by its watcher. Returns 0 or a recorded failure. */
+int nic_claim_all(struct nic *nics, size_t n);
+
+/* Makes the device, or takes the one that was claimed, and opens its queues. shared is the lifeline
+ * of watched devices, made when the first one needs it; it belongs to the caller. Until
+ * nic_settle() nothing that was there before is changed. Returns 0 or a recorded failure;
+ * nic_undo() is due either way. */
 int nic_take(struct nic *nic, struct lifeline *shared);
 
 /* Opens a vhost descriptor for each queue. Without /dev/vhost-net that is a

@@ -49,6 +49,11 @@ int orphan_is(struct dev_home *home, const struct lifeline_marks *marks, struct 
 	return r < 0 ? r : r == 0 && held.state == HELD_NO;
 }
 
+int orphan_has_watcher(const struct dev *dev)
+{
+	return is_on_duty(dev->group);
+}
+
 int orphan_is_going(struct dev_home *home, const struct dev *dev)
 {
 	int r;

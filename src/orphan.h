@@ -15,6 +15,10 @@
 int orphan_is(struct dev_home *home, const struct lifeline_marks *marks, struct holders *seen,
 	      const struct dev *dev);
 
+/* Tells whether the watcher whose mark the device has is on duty. Returns 1, 0, or a recorded
+ * failure. */
+int orphan_has_watcher(const struct dev *dev);
+
 /* Tells whether the device is marked, its lifeline is dead, and its watcher on duty: it is about
  * to go. Returns 1, 0, or a recorded failure. */
 int orphan_is_going(struct dev_home *home, const struct dev *dev);

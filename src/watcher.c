@@ -47,13 +47,19 @@ static bool is_there(const struct ward *ward)
 	return there;
 }
 
-/* It has the mark, or an admin has given it another group; but not another open-exec's mark. */
-static bool is_mine(struct duty *duty, const struct ward *ward, const struct dev *now)
+/* It has the mark, or an admin has given it another group; but not another open-exec's mark, nor
+ * the lifeline of one with lifetime persistent. Returns 1, 0, or a recorded failure. */
+static int is_mine(struct duty *duty, const struct ward *ward, const struct dev *now)
 {
+	int r;
+
 	if (now->group == duty->mark)
-		return true;
-	return !lifeline_is_mark(&duty->home, now->group) &&
-	       now->group != lifeline_free_mark(&duty->home) && (is_armed(duty) || ward->made);
+		return 1;
+	if (lifeline_is_mark(&duty->home, now->group) ||
+	    now->group == lifeline_free_mark(&duty->home) || (!is_armed(duty) && !ward->made))
+		return 0;
+	r = lifeline_holder_lives(&duty->home, now->ifindex);
+	return r < 0 ? r : !r;
 }
 
 /* Finds the ward as it is now. Returns 1, 0 when it has gone, or a recorded failure. */
@@ -78,8 +84,11 @@ static int remove_ward(struct duty *duty, const struct ward *ward)
 		return r;
 	if (claim_take(&claim, &duty->home, &now, "remove", &deadline) < 0)
 		return fail_code();
-	if (!is_there(ward) || !is_mine(duty, ward, &now))
+	if (!is_there(ward))
 		return 0;
+	r = is_mine(duty, ward, &now);
+	if (r <= 0)
+		return r;
 	return dev_delete(&duty->home.nl, &now);
 }
 

@@ -216,6 +216,39 @@ waits() {
 	all_gone
 }
 
+# Its guest dies when the next one has the claim already, and looks who holds it.
+@test "law: nor of one that was taken while its guest died" {
+	local words
+
+	pen_new
+	for words in "lifetime persistent" "lifetime watched"; do
+		vn create vm0 link lower address $MAC
+		# shellcheck disable=SC2086 # words
+		window main 'openat * /proc' open-exec vm0 $words "${TRUE[@]}"
+		vn destroy vm0 if-exists
+		spawn_bg old pen_vn open-exec vm0 link lower address $MAC lifetime watched args none -- \
+			"$VMM" hold '{fd}' "$(lost)"
+		vm_holds old
+		# shellcheck disable=SC2086
+		between "$point" "kill -9 $(pen_pid vmm)
+			while [ -e /proc/$(pen_pid vmm) ]; do :; done" \
+			open-exec vm0 $words args none -- "$VMM" hold '{fd}' "$(lost)"
+		main_was reached-exec ""
+		# The old watcher finds it taken, and ends.
+		wait_until 8 watchers_are "${words/*persistent/0}"
+		none_lost
+		assert_there "$NS" vm0
+		pen_clear
+		vn destroy vm0
+		all_gone
+	done
+}
+
+# watchers_are N - in the pen; else 1
+watchers_are() {
+	[[ $(pen_pid vnetctl-watch | wc -l) == "${1/lifetime*/1}" ]]
+}
+
 @test "law: a new group does not take a device from its watcher" {
 	vm a vm0 link lower address $MAC lifetime watched
 	ip -n "$NS" link set vm0 group 77
@@ -652,4 +685,36 @@ hidden() {
 
 crowd_is() {
 	[[ $(vn -j list link lower2 | jq length) == "$1" ]]
+}
+
+# --- more than one ---------------------------------------------------------------------------
+
+# crosswise CMD... - CMD NAMES, twice at one moment, with the names in this order and in the other
+crosswise() {
+	rm -rf "$BATS_TEST_TMPDIR/once"
+	mkdir "$BATS_TEST_TMPDIR/once"
+	# shellcheck disable=SC2016
+	in_ns "$NS" "$VT_ROOT/tests/tools/at-once" "$BATS_TEST_TMPDIR/once" 2 bash -c '
+		names=({1..20}); ((!$1)) || names=({20..1})
+		case $2 in
+		destroy) exec "$VNETCTL" destroy if-exists "${names[@]/#/vm}" ;;
+		*) exec "$VNETCTL" open-exec ${names[@]/#/dev vm} lifetime persistent args none -- true ;;
+		esac' - '{}' "$1"
+	[[ ! -s $BATS_TEST_TMPDIR/once/0.err && ! -s $BATS_TEST_TMPDIR/once/1.err ]] ||
+		fail "$(cat "$BATS_TEST_TMPDIR"/once/?.err)"
+	[[ $(cat "$BATS_TEST_TMPDIR"/once/?.status | xargs) == "0 0" ]]
+}
+
+@test "law: two that want the same devices do not wait for each other" {
+	local i
+
+	for ((i = 0; i < 10; i++)); do
+		for n in {1..20}; do
+			echo "create vm$n link lower"
+		done | in_ns "$NS" "$VNETCTL" -batch -
+		crosswise open-exec
+		crosswise destroy
+		wait_until 5 no_marks
+	done
+	all_gone
 }
