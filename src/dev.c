@@ -360,12 +360,32 @@ static void parse(const struct nlmsghdr *nlh, int32_t netnsid, struct dev *dev)
 	if (dev->kind == &dev_tap) {
 		if (!dev->guest.set)
 			dev_guest_of_tap(dev->address, dev->guest.b);
-		if (dev->master)
+		if (dev_is_port(dev))
 			dev->mode = dev->isolated ? MODE_PRIVATE : MODE_BRIDGE;
 	} else {
 		memcpy(dev->guest.b, dev->address, 6);
 	}
 	dev->guest.set = true;
+}
+
+/* Learns the id that home has for itself, if it has one yet. From inside a lifeline the kernel
+ * calls home by it, and gives it with the first answer that needs it. */
+static int learn_self(struct nl *nl)
+{
+	auto_close int self = -1;
+
+	if (nl->has_self)
+		return 0;
+	self = netns_self();
+	if (self < 0 || nl_nsid_get(nl, self, &nl->self) < 0)
+		return fail_code();
+	nl->has_self = nl->self >= 0;
+	return 0;
+}
+
+static bool is_self(const struct nl *nl, int32_t nsid)
+{
+	return nl->has_self && nl->self == nsid;
 }
 
 struct get {
@@ -395,6 +415,16 @@ static struct nlmsghdr *get_msg(struct nl *nl, int ifindex, int32_t netnsid)
 	return nlh;
 }
 
+static int place_link(struct nl *nl, struct dev *dev)
+{
+	if (dev->netnsid < 0 || dev->link_netnsid < 0)
+		return 0;
+	if (learn_self(nl) < 0)
+		return fail_code();
+	dev->link_home = is_self(nl, dev->link_netnsid);
+	return 0;
+}
+
 int dev_get(struct nl *nl, int32_t netnsid, const char *name, struct dev *dev)
 {
 	struct get get = { dev, netnsid };
@@ -406,7 +436,9 @@ int dev_get(struct nl *nl, int32_t netnsid, const char *name, struct dev *dev)
 		return fail_errno(ENODEV, NULL, "cannot find '%.200s'", name);
 	nlh = get_msg(nl, 0, netnsid);
 	mnl_attr_put_strz(nlh, len < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
-	return nl_talk(nl, store, &get, "cannot find %s", name);
+	if (nl_talk(nl, store, &get, "cannot find %s", name) < 0)
+		return fail_code();
+	return place_link(nl, dev);
 }
 
 bool dev_is_mine(const struct dev *dev)
@@ -428,10 +460,14 @@ int dev_get_index(struct nl *nl, int32_t netnsid, int ifindex, struct dev *dev)
 	struct get get = { dev, netnsid };
 
 	get_msg(nl, ifindex, netnsid);
-	return nl_talk(nl, store, &get, "cannot find the device with index %d", ifindex);
+	if (nl_talk(nl, store, &get, "cannot find the device with index %d", ifindex) < 0)
+		return fail_code();
+	return place_link(nl, dev);
 }
 
 struct each {
+	struct nl *nl;
+	bool may_ask; /* on nl */
 	dev_cb *cb;
 	void *arg;
 	int32_t netnsid;
@@ -446,12 +482,15 @@ static int each_one(const struct nlmsghdr *nlh, void *arg)
 	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg))
 		return 0;
 	parse(nlh, each->netnsid, &dev);
+	if (each->may_ask && place_link(each->nl, &dev) < 0)
+		return fail_code();
+	dev.link_home = is_self(each->nl, dev.link_netnsid);
 	return each->cb(&dev, each->arg);
 }
 
 int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb, void *arg)
 {
-	struct each each = { cb, arg, netnsid };
+	struct each each = { nl, true, cb, arg, netnsid };
 	struct nlmsghdr *nlh = get_msg(nl, 0, netnsid);
 
 	if (kind_name) {
@@ -465,8 +504,10 @@ int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb, 
 
 int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg)
 {
-	struct each each = { cb, arg, netnsid };
+	struct each each = { nl, false, cb, arg, netnsid };
 
+	if (netnsid >= 0 && learn_self(nl) < 0)
+		return fail_code();
 	get_msg(nl, ifindex, netnsid);
 	return nl_talk(nl, each_one, &each, "cannot find the device with index %d", ifindex);
 }
@@ -641,9 +682,13 @@ static int same_mac(const struct dev *other, void *arg)
 {
 	struct rival *rival = arg;
 
-	if (other->ifindex != rival->dev->ifindex &&
-	    !memcmp(other->address, rival->dev->address, 6) &&
-	    (dev_is_on(other, rival->dev->link) || other->ifindex == rival->dev->link))
+	/* Down, it has not taken its address yet; nor has another kind, say a VLAN. */
+	if (other->ifindex == rival->dev->ifindex || !(other->flags & IFF_UP) ||
+	    memcmp(other->address, rival->dev->address, 6) != 0)
+		return 0;
+	if ((other->netnsid < 0 && other->ifindex == rival->dev->link) ||
+	    ((other->kind == &dev_macvtap || streq(other->kind_name, "macvlan")) &&
+	     dev_is_on(other, rival->dev->link)))
 		memcpy(rival->name, other->name, IFNAMSIZ);
 	return 0;
 }
@@ -672,12 +717,20 @@ int dev_explain_up(struct nl *nl, const struct dev *dev, const struct dev *hidde
 	return code;
 }
 
+bool dev_link_is_home(const struct dev *dev)
+{
+	return dev->netnsid < 0 ? dev->link_netnsid < 0 : dev->link_home;
+}
+
+bool dev_is_port(const struct dev *dev)
+{
+	return dev->master && streq(dev->slave_kind, "bridge");
+}
+
 bool dev_is_on(const struct dev *dev, int link)
 {
-	/* Seen from inside a lifeline, home is another namespace. */
-	bool here = dev->link_netnsid < 0 || dev->netnsid >= 0;
-
-	return (here && dev->link == link) || dev->master == link;
+	return (dev_link_is_home(dev) && dev->link == link) ||
+	       (dev->netnsid < 0 && dev_is_port(dev) && dev->master == link);
 }
 
 int dev_open(const struct dev *dev, int id, uint32_t queues)

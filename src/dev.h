@@ -66,6 +66,7 @@ struct dev {
 	uint32_t tx_queues;
 	int link;	      /* the lower device's ifindex ... */
 	int32_t link_netnsid; /* ... in this namespace, -1 for the device's own */
+	bool link_home;	      /* that is home's id of itself */
 	int master;
 	enum dev_mode mode;
 	bool isolated;
@@ -143,6 +144,14 @@ int dev_each(struct nl *nl, const char *kind_name, int32_t netnsid, dev_cb *cb, 
 /* Calls cb once, as dev_each() does, for the device with this index. Returns 0, what cb
  * returned below 0, or a recorded failure (ENODEV when there is none). */
 int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg);
+
+/* True when the device's link is an index at home. Else it is one in another namespace, where the
+ * same index is another device's, or that cannot be told. */
+bool dev_link_is_home(const struct dev *dev);
+
+/* True when the device is a port of a bridge, which its master is then; also of a bond, a team or
+ * a VRF a device can be a part. */
+bool dev_is_port(const struct dev *dev);
 
 /* True when the device at home (or in a lifeline of home) is on the lower device, or a
  * port of the bridge, that has this index at home. */

@@ -143,8 +143,7 @@ static int look_at(const struct dev *dev, void *arg)
 	struct crowd *crowd = arg;
 	bool macvlan = streq(dev->kind_name, "macvtap") || streq(dev->kind_name, "macvlan");
 
-	/* Seen from inside a lifeline, home is another namespace. */
-	if (dev->link != crowd->link || (dev->link_netnsid >= 0 && dev->netnsid < 0))
+	if (dev->link != crowd->link || !dev_link_is_home(dev))
 		return 0;
 	if (macvlan)
 		memcpy(crowd->any, dev->name, IFNAMSIZ);

@@ -597,12 +597,12 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 
 static const char *link_of(struct dev_home *home, const struct dev *dev, struct dev *link)
 {
-	int index = dev->link ? dev->link : dev->master;
+	int index = dev->link ? dev->link : dev_is_port(dev) ? dev->master : 0;
 
 	if (!index)
 		return "none";
 	/* In another namespace: a name there means nothing here. */
-	if (dev->link_netnsid >= 0 && dev->netnsid < 0)
+	if (dev->link ? !dev_link_is_home(dev) : dev->netnsid >= 0)
 		return "?";
 	return dev_get_index(&home->nl, -1, index, link) == 0 ? link->name : NULL;
 }

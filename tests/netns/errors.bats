@@ -109,6 +109,23 @@ in_the_way() {
 		open-exec vm1 lifetime persistent -- true
 }
 
+# Down, a device has not taken its address: it is in nobody's way.
+@test "errors: the same MAC, of one that is up and others that are not" {
+	local i line="52:54:00:00:00:01 is already used by vm0 on lower"
+
+	lower_new "$NS"
+	vn create vm0 link lower address 52:54:00:00:00:01 up
+	# One before it and one behind, as the kernel lists them.
+	for i in 9999 99999999; do
+		ip -n "$NS" link add "idle$i" index "$i" link lower address 52:54:00:00:00:01 \
+			type macvtap
+	done
+	untouched 2 "cannot bring up vm1: Address already in use: $line" \
+		create vm1 link lower address 52:54:00:00:00:01 up
+	untouched 125 "cannot bring up vm1: Address already in use: $line" \
+		open-exec vm1 link lower address 52:54:00:00:00:01 -- true
+}
+
 # ip does not show it, so it had better be named.
 @test "errors: what lives in a lifeline is in the way" {
 	local line mac=52:54:00:00:00:01
