@@ -119,7 +119,7 @@ static bool is_vnetctl(const struct holder *holder)
 	char comm[16];
 
 	holders_comm(holder->pid, comm);
-	return streq(comm, "vnetctl");
+	return holder->pid != getpid() && streq(comm, "vnetctl");
 }
 
 static bool is_closed(const struct holder *holder)
@@ -135,6 +135,32 @@ static bool is_closed(const struct holder *holder)
 bool holders_is_going(const struct holder *holder)
 {
 	return is_dying(holder->pid) || is_closed(holder) || is_vnetctl(holder);
+}
+
+static bool only_looked(const struct holder *holder, struct deadline *deadline)
+{
+	char comm[16];
+
+	do {
+		holders_comm(holder->pid, comm);
+		/* "?": it has ended. */
+		if (!is_vnetctl(holder) && !streq(comm, "?"))
+			return false;
+		if (holder->fd < 0 || is_closed(holder))
+			return true;
+	} while (deadline_nap(deadline));
+	return false;
+}
+
+void holders_drop_lookers(struct holders *h, struct deadline *deadline)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->n; i++) {
+		if (!only_looked(&h->list[i], deadline))
+			h->list[kept++] = h->list[i];
+	}
+	h->n = kept;
 }
 
 /* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. Returns 1, 0
@@ -196,9 +222,10 @@ static int look(struct holders *h, int proc, int fds, const char *fd, struct hol
 
 	/* DONT_SYNC: a descriptor on a dead network file system must not hang us. */
 	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0) {
-		/* Is it the process that is closed to us, or only the file? */
+		/* Is it the process that is closed to us, or only the file? What no right opens is
+		 * as far away as another pid namespace. */
 		if (errno == EACCES && readlinkat(fds, fd, &c, 1) < 0)
-			return not_opened(h, errno);
+			return h->all_rights ? 0 : not_opened(h, errno);
 		return may_pass(errno) ? 0 : fail_walk(errno);
 	}
 	if (S_ISCHR(stx.stx_mode) && !is_common(stx.stx_rdev_major)) {
@@ -229,6 +256,12 @@ static struct dirent *next_entry(DIR *dir)
 	return readdir(dir);
 }
 
+/* All that we open ourselves is closed on exec: the others we have from who started us. */
+static bool is_own_work(pid_t pid, int fd)
+{
+	return pid == getpid() && fcntl(fd, F_GETFD) & FD_CLOEXEC;
+}
+
 /* The descriptors of one process or thread, whose directory in /proc is proc. */
 static int look_at_fds(struct holders *h, pid_t pid, int proc)
 {
@@ -251,7 +284,7 @@ static int look_at_fds(struct holders *h, pid_t pid, int proc)
 		uint64_t fd;
 		int r;
 
-		if (args_number(entry->d_name, 0, INT32_MAX, &fd) < 0)
+		if (args_number(entry->d_name, 0, INT32_MAX, &fd) < 0 || is_own_work(pid, (int)fd))
 			continue;
 		holder.fd = (int)fd;
 		r = look(h, proc, fds, entry->d_name, &holder);
@@ -354,12 +387,17 @@ static int compare(const void *a, const void *b)
 	return x->fd - y->fd;
 }
 
-bool holders_in_first_pidns(void)
+/* The host's own namespaces have the same inodes on every kernel (include/linux/proc_ns.h). */
+static bool is_in(const char *path, ino_t inode)
 {
-	static const ino_t first_pidns = 0xEFFFFFFC; /* PROC_PID_INIT_INO */
 	struct stat st;
 
-	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == first_pidns;
+	return stat(path, &st) == 0 && st.st_ino == inode;
+}
+
+bool holders_in_first_pidns(void)
+{
+	return is_in("/proc/self/ns/pid", 0xEFFFFFFC);
 }
 
 bool holders_saw_all(const struct holders *h)
@@ -397,12 +435,13 @@ static int walk(struct holders *h)
 	dir = opendir("/proc");
 	if (!dir)
 		return fail_walk(errno);
+	h->all_rights = priv_has(&power, POWER_LOOK) && is_in("/proc/self/ns/user", 0xEFFFFFFD);
 	h->own_netns = (ino_t)netns_of(dirfd(dir), "thread-self/ns/net");
 	while ((entry = next_entry(dir)) != NULL) {
 		auto_close int proc = -1;
 		uint64_t pid;
 
-		if (args_number(entry->d_name, 1, INT32_MAX, &pid) < 0 || (pid_t)pid == getpid())
+		if (args_number(entry->d_name, 1, INT32_MAX, &pid) < 0)
 			continue;
 		proc = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if ((proc < 0 ? not_opened(h, errno) : look_into(h, (pid_t)pid, proc)) < 0)
@@ -445,6 +484,39 @@ static size_t lower_bound(const struct holders *h, dev_t number)
 			hi = mid;
 	}
 	return lo;
+}
+
+/* The link leads to ".../NAME/macvtap/tapINDEX". */
+static bool is_number_of(int dir, dev_t number, const char *name, int ifindex)
+{
+	char path[32], target[256], tail[64];
+	ssize_t len;
+	int want;
+
+	snprintf(path, sizeof(path), "%u:%u", major(number), minor(number));
+	len = readlinkat(dir, path, target, sizeof(target));
+	want = snprintf(tail, sizeof(tail), "/%s/macvtap/tap%d", name, ifindex);
+	return len >= want && len < (ssize_t)sizeof(target) &&
+	       !memcmp(target + len - want, tail, (size_t)want);
+}
+
+int holders_number_of(const struct holders *h, const char *name, int ifindex, dev_t *number)
+{
+	auto_close int dir = open("/sys/dev/char", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return -1;
+	*number = 0;
+	for (size_t i = 0; i < h->n; i++) {
+		dev_t other = h->list[i].number;
+
+		if (other == *number || other == TUN_NUMBER)
+			continue;
+		*number = other;
+		if (is_number_of(dir, other, name, ifindex))
+			return 1;
+	}
+	return 0;
 }
 
 const struct holder *holders_next(const struct holders *h, const struct holders_key *key,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "deadline.h"
 #include "util.h"
 
 /* One descriptor that a process holds, or (fd -1) the namespace that it stands in. */
@@ -30,6 +31,7 @@ struct holders {
 	size_t n;
 	unsigned denied; /* processes that we may not look into */
 	ino_t own_netns; /* the caller's network namespace */
+	bool all_rights; /* nothing but a security module closes a process to us */
 	bool walked;
 };
 
@@ -39,16 +41,16 @@ struct holders {
 	}
 #define auto_holders __attribute__((cleanup(holders_free)))
 
-/* Walks over /proc, once: a second call does nothing. Descriptors are looked
- * at, never opened; of threads, too, that have their own. Returns 0 or a recorded failure when
- * /proc cannot be read at all. */
+/* Walks over /proc, once: a second call does nothing. Descriptors are looked at, never opened; of
+ * threads, too, that have their own, and of the caller those that it inherited. Returns 0 or a
+ * recorded failure when /proc cannot be read at all. */
 int holders_walk(struct holders *h);
 
 /* True when we are in the host's own pid namespace, not in a container's. */
 bool holders_in_first_pidns(void);
 
 /* True when the walk has seen every process there is: it was let into each of them, from the
- * host's own pid namespace. */
+ * host's own pid namespace, but for those that a security module closes even to all rights. */
 bool holders_saw_all(const struct holders *h);
 
 /* Writes where a network namespace was found: "/proc/PID/fd/N" or "/proc/PID/ns/net". */
@@ -69,7 +71,7 @@ struct holders_key {
 };
 
 /* The first descriptor after prev (NULL: of all) that is open on the device,
- * or NULL. The caller's own do not count. */
+ * or NULL. Of the caller's own those count that it inherited. */
 const struct holder *holders_next(const struct holders *h, const struct holders_key *key,
 				  const struct holder *prev);
 
@@ -77,6 +79,16 @@ const struct holder *holders_next(const struct holders *h, const struct holders_
  * SIGKILL, is on its way out, or is a zombie, or it is a vnetctl that looks at the device. The
  * next walk tells. */
 bool holders_is_going(const struct holder *holder);
+
+/* Takes out of the list what a vnetctl had only to look at it: what it has closed by now, or does
+ * until the deadline. */
+void holders_drop_lookers(struct holders *h, struct deadline *deadline);
+
+/* Finds, among the devices that are held, the number of the macvtap with this name and index,
+ * which is chosen at random: from /sys/dev/char, which is not of one namespace. That needs no
+ * right. Returns 1 and stores it, 0 when no process that can be seen holds it, or -1, without a
+ * failure on record, when /sys cannot tell. */
+int holders_number_of(const struct holders *h, const char *name, int ifindex, dev_t *number);
 
 /* Copies the name of a process, or "?" if it is gone. */
 void holders_comm(pid_t pid, char comm[16]);

@@ -111,6 +111,11 @@ struct power priv_raise(uint64_t caps)
 	return power;
 }
 
+bool priv_has(const struct power *power, uint64_t caps)
+{
+	return power->caps && !power->err && flags_of(power->caps, CAP_EFFECTIVE, caps) == caps;
+}
+
 void priv_lower(struct power *power)
 {
 	int err = errno, r = 0;

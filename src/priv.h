@@ -44,6 +44,9 @@ struct power {
  * and say so: this never fails. Who takes a missing right for an answer looks at err. */
 struct power priv_raise(uint64_t caps);
 
+/* True when all of these are effective in the scope. */
+bool priv_has(const struct power *power, uint64_t caps);
+
 /* Cleanup for auto_power: what was raised is effective no more. errno stays. A kernel that
  * refuses twice is a recorded failure. */
 void priv_lower(struct power *power);
