@@ -2,6 +2,7 @@
 /* list: what there is. Values that `ip -j -d link` has too are the same here,
  * under the same keys. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -19,6 +20,10 @@
 #define FLAG_ECHO (1U << 18)
 
 #define MAX_NAMES 256
+
+/* Where ip has the names of link groups, and what we read of it. */
+#define GROUP_FILE "/etc/iproute2/group"
+#define GROUP_SIZE (64 * 1024)
 
 struct shown {
 	int ifindex;
@@ -41,6 +46,8 @@ struct list {
 	struct holders seen;
 	struct lifeline_marks marks;
 	bool users;	    /* are to be shown */
+	bool unsure;	    /* those of a device that was looked at cannot be told */
+	char *groups;	    /* GROUP_FILE */
 	struct node *nodes; /* rows of a tree, which are shown at the end */
 	size_t n_nodes;
 	struct known { /* names of links, by index */
@@ -86,7 +93,7 @@ static const struct args_word words[] = {
 	{ .name = "used", .offset = offsetof(struct list, used), .excl = 1,
 	  .help = "only devices that somebody holds open" },
 	{ .name = "unused", .offset = offsetof(struct list, unused), .excl = 1,
-	  .help = "only devices that nobody can be seen to hold" },
+	  .help = "only devices that are known to be held by nobody" },
 	{ .name = "orphaned", .offset = offsetof(struct list, orphaned), .excl = 1,
 	  .help = "only devices of vnetctl's that outlived their VM and their watcher" },
 };
@@ -116,16 +123,33 @@ static const char *name_of(struct list *list, int ifindex, int32_t netnsid)
 	return known->name;
 }
 
-/* From inside a lifeline the lower device is "elsewhere", which is home. */
+/* The id of the namespace that the lower device is in, -1: home. */
+static int32_t link_nsid(const struct dev *dev)
+{
+	return dev_link_is_home(dev)   ? -1 :
+	       dev->link_netnsid >= 0 ? dev->link_netnsid :
+					dev->netnsid;
+}
+
 static const char *link_name(struct list *list, const struct dev *dev)
 {
-	return name_of(list, dev->link, dev->netnsid >= 0 ? -1 : dev->link_netnsid);
+	return name_of(list, dev->link, link_nsid(dev));
+}
+
+/* What the device is below in a tree: its lower device or bridge, NULL for none. */
+static const char *root_name(struct list *list, const struct dev *dev)
+{
+	const char *name = dev->link	    ? link_name(list, dev) :
+			   dev_is_port(dev) ? name_of(list, dev->master, dev->netnsid) :
+					      NULL;
+
+	return name || !(dev->link || dev_is_port(dev)) ? name : "?";
 }
 
 /* As ip has it: of a lower device that is not in another namespace. */
 static bool is_lower_down(struct list *list, const struct dev *dev)
 {
-	if (!dev->link || (dev->link_netnsid >= 0 && dev->netnsid < 0) || !link_name(list, dev))
+	if (!dev->link || !dev_link_is_home(dev) || !link_name(list, dev))
 		return false;
 	return !list->known[(unsigned)dev->link % ARRAY_SIZE(list->known)].up;
 }
@@ -177,12 +201,58 @@ static void show_flags(struct out *o, unsigned flags, bool lower_down)
 	out_list_end(o);
 }
 
-static const char *group_text(const struct dev *dev, char text[16])
+/* Without the file, or what follows in it, groups are shown by number, as ip does. */
+static void read_groups(struct list *list)
 {
-	if (!dev->group)
-		return "default";
-	snprintf(text, 16, "%u", dev->group);
-	return text;
+	auto_close int fd = open(GROUP_FILE, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = 1;
+
+	list->groups = calloc(1, GROUP_SIZE);
+	while (list->groups && fd >= 0 && n > 0) {
+		n = read(fd, list->groups + len, GROUP_SIZE - 1 - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* A line is "NUMBER NAME", the last one of a number counts (rtnl_hash_initialize() of iproute2's
+ * lib/rt_names.c, which ends at the first that is none). */
+static bool find_group(const char *line, uint32_t group, char name[256])
+{
+	bool found = false;
+
+	for (; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+		unsigned long long number;
+		size_t len;
+		char *end;
+
+		line += strspn(line, " \t");
+		if (*line == '#' || *line == '\n' || !*line)
+			continue;
+		number = strtoull(line, &end, strncmp(line, "0x", 2) == 0 ? 16 : 10);
+		len = strspn(end, " \t");
+		if (end == line || !len)
+			break;
+		end += len;
+		len = strcspn(end, " \t\n");
+		if (!len)
+			break;
+		if (number != group || len > 255)
+			continue;
+		snprintf(name, 256, "%.*s", (int)len, end);
+		found = true;
+	}
+	return found;
+}
+
+static const char *group_text(struct list *list, const struct dev *dev, char text[256])
+{
+	if (!list->groups)
+		read_groups(list);
+	if (find_group(list->groups, dev->group, text))
+		return text;
+	snprintf(text, 256, "%u", dev->group);
+	return dev->group ? text : "default";
 }
 
 static const char *owner_text(const struct dev *dev, char text[96])
@@ -239,19 +309,56 @@ static void show_altnames(struct list *list)
 		out_list_end(&list->out);
 }
 
+/* The number of no device. */
+#define NOBODY ((dev_t)-1)
+
 /* What is known about the node of a macvtap, or the name of a tap, to find its users. */
 struct way {
 	bool known;
 	struct holders_key key;
 	char netns[64]; /* where a device inside a lifeline can be entered */
+	enum { USE_UNKNOWN, USE_NO, USE_YES } use;
 };
 
 static void find_way(struct list *list, const struct dev *dev, struct way *way)
 {
-	*way = (struct way){ .known = false };
+	int r;
+
 	fail_hold();
 	way->known = held_key(&list->home, &list->seen, dev, &way->key, way->netns) == 0;
 	fail_release();
+	if (way->known)
+		return;
+	r = holders_number_of(&list->seen, dev->name, dev->ifindex, &way->key.number);
+	way->known = r >= 0;
+	if (r == 0)
+		way->key.number = NOBODY;
+}
+
+static const struct holder *first_user(struct list *list, const struct way *way)
+{
+	return way->known ? holders_next(&list->seen, &way->key, NULL) : NULL;
+}
+
+/* The kernel's word counts, but a lifeline can outlive the guest: where all processes can be seen
+ * and none of them holds a macvtap, nobody does (held.c). */
+static int find_use(struct list *list, const struct dev *dev, struct way *way)
+{
+	int held;
+
+	way->use = USE_YES;
+	if (first_user(list, way))
+		return 0;
+	list->unsure = true;
+	held = held_by_kernel(&list->home, dev);
+	if (held < 0)
+		return held;
+	if (held && dev_has_node(dev) && holders_saw_all(&list->seen))
+		way->use = USE_NO;
+	else if (!held)
+		way->use = dev_has_node(dev) && (!way->known || list->seen.denied) ? USE_UNKNOWN :
+										       USE_NO;
+	return 0;
 }
 
 static void show_node(struct list *list, const struct dev *dev, const struct way *way)
@@ -262,12 +369,23 @@ static void show_node(struct list *list, const struct dev *dev, const struct way
 		return;
 	if (way->netns[0])
 		out_str(&list->out, "netns", way->netns);
+	if (way->key.number == NOBODY)
+		return;
 	snprintf(text, sizeof(text), "%u:%u", major(way->key.number), minor(way->key.number));
 	out_str(&list->out, "node", text);
 }
 
+/* The processes that hold the device, or the descriptors of its lifeline. */
+static const struct holder *next_one(struct list *list, const struct dev *dev,
+				     const struct way *way, bool inside, const struct holder *h)
+{
+	return inside ? lifeline_next_inside(&list->home, &list->seen, dev->netnsid, h) :
+			holders_next(&list->seen, &way->key, h);
+}
+
 /* All descriptors of one process, from *h on, which it leaves at the next one's. */
-static void show_user(struct list *list, const struct way *way, const struct holder **h)
+static void show_user(struct list *list, const struct dev *dev, const struct way *way, bool inside,
+		      const struct holder **h)
 {
 	const struct holder *first = *h;
 	struct out *o = &list->out;
@@ -275,22 +393,56 @@ static void show_user(struct list *list, const struct way *way, const struct hol
 
 	holders_comm(first->pid, comm);
 	out_user(o, comm, first->pid);
-	for (; *h && (*h)->pid == first->pid; *h = holders_next(&list->seen, &way->key, *h))
-		out_user_fd(o, (*h)->fd);
+	for (; *h && (*h)->pid == first->pid; *h = next_one(list, dev, way, inside, *h)) {
+		if ((*h)->fd >= 0)
+			out_user_fd(o, (*h)->fd);
+	}
 	out_user_end(o);
 }
 
 /* Absent, not empty, when what we may not read could hold it. */
-static void show_users(struct list *list, const struct way *way)
+static void show_users(struct list *list, const struct dev *dev, const struct way *way)
 {
-	const struct holder *h = way->known ? holders_next(&list->seen, &way->key, NULL) : NULL;
+	const struct holder *h = first_user(list, way);
 
-	if (!h && (!way->known || list->seen.denied))
+	if (!h && (way->use != USE_NO || !way->known || list->seen.denied))
 		return;
 	out_users(&list->out, "users");
 	while (h)
-		show_user(list, way, &h);
+		show_user(list, dev, way, false, &h);
 	out_users_end(&list->out);
+}
+
+static bool is_user(struct list *list, const struct way *way, pid_t pid)
+{
+	const struct holder *h = first_user(list, way);
+
+	while (h && h->pid != pid)
+		h = holders_next(&list->seen, &way->key, h);
+	return h;
+}
+
+/* A process that only stands in the device's namespace, or keeps it, holds no device. */
+static void show_inside_of(struct list *list, const struct dev *dev, const struct way *way)
+{
+	const struct holder *h = NULL;
+	bool any = false;
+
+	if (dev->netnsid < 0)
+		return;
+	h = next_one(list, dev, way, true, NULL);
+	while (h) {
+		if (is_user(list, way, h->pid)) {
+			h = next_one(list, dev, way, true, h);
+			continue;
+		}
+		if (!any)
+			out_users(&list->out, "inside");
+		any = true;
+		show_user(list, dev, way, true, &h);
+	}
+	if (any)
+		out_users_end(&list->out);
 }
 
 static void show_details(struct list *list, const struct dev *dev, const struct way *way)
@@ -302,7 +454,7 @@ static void show_details(struct list *list, const struct dev *dev, const struct 
 	out_num(o, "ifindex", dev->ifindex);
 	show_flags(o, dev->flags, is_lower_down(list, dev));
 	out_num(o, "txqlen", dev->txqlen);
-	out_str(o, "group", group_text(dev, text));
+	out_str(o, "group", group_text(list, dev, text));
 	out_num(o, "queues",
 		dev_has_node(dev) ? dev->tx_queues :
 		dev->multi_queue  ? dev->tap_queues :
@@ -313,6 +465,8 @@ static void show_details(struct list *list, const struct dev *dev, const struct 
 		out_bool(o, "multi_queue", dev->multi_queue);
 		out_str(o, "owner", owner_text(dev, text));
 	}
+	if (list->users)
+		show_inside_of(list, dev, way);
 	show_node(list, dev, way);
 	dev_alias(&list->ctx->home.nl, text);
 	if (text[0])
@@ -342,14 +496,13 @@ static void show_mac(struct out *o, const char *key, const uint8_t mac[6])
 
 static void show_brief(struct list *list, const struct dev *dev)
 {
-	const char *link = link_name(list, dev);
 	struct out *o = &list->out;
 
 	out_next_ink(o, INK_NAME);
 	out_row(o, "ifname", dev->name);
 	show_state(o, dev);
 	out_str(o, "type", dev_kind_word(dev->kind));
-	out_str(o, "link", link ? link : name_of(list, dev->master, -1));
+	out_str(o, "link", root_name(list, dev));
 	out_str(o, "mode", dev->mode ? dev_mode_word(dev->mode) : NULL);
 	show_mac(o, "address", dev->address);
 	out_row_end(o);
@@ -364,14 +517,14 @@ static void show(struct list *list, const struct dev *dev, const struct way *way
 	show_state(o, dev);
 	out_str(o, "type", dev_kind_word(dev->kind));
 	out_str(o, "link", link_name(list, dev));
-	if (dev->link_netnsid >= 0 && dev->netnsid < 0)
-		out_num(o, "link_netnsid", dev->link_netnsid);
-	out_str(o, "master", name_of(list, dev->master, -1));
+	if (dev->link && link_nsid(dev) >= 0)
+		out_num(o, "link_netnsid", link_nsid(dev));
+	out_str(o, "master", name_of(list, dev->master, dev->netnsid));
 	out_str(o, "mode", dev->mode ? dev_mode_word(dev->mode) : NULL);
 	show_mac(o, "address", dev->address);
 	if (!dev_has_node(dev)) {
 		show_mac(o, "guest_address", dev->guest.b);
-		if (dev->master)
+		if (dev_is_port(dev))
 			out_bool(o, "isolated", dev->isolated);
 	}
 	out_num(o, "mtu", dev->mtu);
@@ -381,7 +534,7 @@ static void show(struct list *list, const struct dev *dev, const struct way *way
 	if (dev->netnsid >= 0)
 		out_num(o, "netnsid", dev->netnsid);
 	if (list->users)
-		show_users(list, way);
+		show_users(list, dev, way);
 	if (list->ctx->details)
 		show_details(list, dev, way);
 	out_row_end(o);
@@ -392,39 +545,45 @@ struct node {
 	struct dev dev;
 	struct way way;
 	bool orphaned;
-	char root[IFNAMSIZ]; /* lower device or bridge */
+	char root[IFNAMSIZ]; /* lower device or bridge ... */
+	int32_t root_nsid;   /* ... in this namespace */
 };
 
 static int keep_node(struct list *list, const struct dev *dev, const struct way *way, bool orphaned)
 {
-	const char *link = link_name(list, dev),
-		   *root = link ? link : name_of(list, dev->master, -1);
+	const char *root = root_name(list, dev);
 	struct node *more;
 
 	if (!have_room(list->nodes, list->n_nodes))
 		return fail_errno(ENOMEM, NULL, "cannot list devices");
 	more = &list->nodes[list->n_nodes++];
 	*more = (struct node){ .dev = *dev, .way = *way, .orphaned = orphaned };
+	more->root_nsid = dev->link ? link_nsid(dev) : dev->netnsid;
 	snprintf(more->root, sizeof(more->root), "%s", root ? root : "");
 	return 0;
+}
+
+static int compare_roots(const struct node *x, const struct node *y)
+{
+	int r = strcmp(x->root, y->root);
+
+	return r ? r : (x->root_nsid > y->root_nsid) - (x->root_nsid < y->root_nsid);
 }
 
 static int compare_nodes(const void *a, const void *b)
 {
 	const struct node *x = a, *y = b;
-	int r = strcmp(x->root, y->root);
+	int r = compare_roots(x, y);
 
 	return r ? r : strcmp(x->dev.name, y->dev.name);
 }
 
 static void draw_users(struct list *list, const struct node *node, bool last_dev)
 {
-	const struct holder *h = NULL, *next = NULL;
+	const struct holder *h, *next;
 	char comm[16], text[48];
 
-	if (node->way.known)
-		h = holders_next(&list->seen, &node->way.key, NULL);
-	for (; h; h = next) {
+	for (h = first_user(list, &node->way); h; h = next) {
 		next = h;
 		while (next && next->pid == h->pid)
 			next = holders_next(&list->seen, &node->way.key, next);
@@ -461,6 +620,19 @@ static void draw_node(struct list *list, const struct node *node, bool last)
 	draw_users(list, node, last);
 }
 
+static void draw_root(struct list *list, const struct node *node)
+{
+	char text[32];
+
+	out_branch(&list->out, 0, NULL);
+	out_word(&list->out, node->root[0] ? node->root : "(no link)");
+	if (node->root[0] && node->root_nsid >= 0) {
+		snprintf(text, sizeof(text), "link_netnsid %d", node->root_nsid);
+		out_word(&list->out, text);
+	}
+	out_branch_end(&list->out);
+}
+
 static void draw_tree(struct list *list)
 {
 	const struct node *nodes = list->nodes;
@@ -468,14 +640,11 @@ static void draw_tree(struct list *list)
 	if (list->n_nodes)
 		qsort(list->nodes, list->n_nodes, sizeof(*nodes), compare_nodes);
 	for (size_t i = 0; i < list->n_nodes; i++) {
-		bool first = i == 0 || !streq(nodes[i].root, nodes[i - 1].root);
-		bool last = i + 1 == list->n_nodes || !streq(nodes[i].root, nodes[i + 1].root);
+		bool first = i == 0 || compare_roots(&nodes[i], &nodes[i - 1]) != 0;
+		bool last = i + 1 == list->n_nodes || compare_roots(&nodes[i], &nodes[i + 1]) != 0;
 
-		if (first) {
-			out_branch(&list->out, 0, NULL);
-			out_word(&list->out, nodes[i].root[0] ? nodes[i].root : "(no link)");
-			out_branch_end(&list->out);
-		}
+		if (first)
+			draw_root(list, &nodes[i]);
 		draw_node(list, &nodes[i], last);
 	}
 }
@@ -489,12 +658,6 @@ static bool wanted(const struct list *list, const struct dev *dev)
 	if (list->link_index && !dev_is_on(dev, list->link_index))
 		return false;
 	return !list->mode || list->mode == dev->mode;
-}
-
-/* True when somebody holds it, as far as can be seen. */
-static bool is_used(struct list *list, const struct way *way)
-{
-	return way->known && holders_next(&list->seen, &way->key, NULL);
 }
 
 static int show_if_wanted(const struct dev *dev, void *arg)
@@ -514,10 +677,14 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 		orphaned = fail_errnum() == EPERM;
 		fail_clear();
 	}
-	if (list->users)
+	if (list->orphaned && !orphaned)
+		return 0;
+	if (list->users) {
 		find_way(list, dev, &way);
-	if ((list->orphaned && !orphaned) || (list->used && !is_used(list, &way)) ||
-	    (list->unused && is_used(list, &way)))
+		if (find_use(list, dev, &way) < 0)
+			return fail_code();
+	}
+	if ((list->used && way.use != USE_YES) || (list->unused && way.use != USE_NO))
 		return 0;
 	if (list->ctx->tree && list->ctx->style == OUT_TEXT)
 		return keep_node(list, dev, &way, orphaned);
@@ -595,7 +762,8 @@ static int show_every(struct list *list)
 	     dev_each(nl, "macvtap", -1, show_if_wanted, list) < 0) ||
 	    (!streq(list->type, "macvtap") &&
 	     dev_each(nl, "tun", -1, show_if_wanted, list) < 0) ||
-	    (!streq(list->type, "tap") && show_inside(list) < 0))
+	    /* None of them is ever an orphan. */
+	    (!streq(list->type, "tap") && !list->orphaned && show_inside(list) < 0))
 		return fail_code();
 	return 0;
 }
@@ -611,16 +779,27 @@ static int show_all(struct list *list)
 
 static int look_for_users(struct list *list)
 {
+	struct deadline patience = deadline_in(1000);
 	const struct ctx *ctx = list->ctx;
 
 	list->users =
 		(ctx->users && ctx->style != OUT_BRIEF) || ctx->tree || list->used || list->unused;
-	if (list->users && holders_walk(&list->seen) < 0)
+	if (!list->users)
+		return 0;
+	if (holders_walk(&list->seen) < 0)
 		return fail_code();
-	if (list->seen.denied)
-		warn("cannot look into %u processes of others: run as root to see all users",
-		     list->seen.denied);
+	holders_drop_lookers(&list->seen, &patience);
 	return 0;
+}
+
+/* Only where it matters for what was asked. */
+static void warn_of_unseen(const struct list *list)
+{
+	unsigned n = list->seen.denied;
+
+	if (list->unsure && n)
+		warn("cannot look into %u process%s of others: %s", n, n == 1 ? "" : "es",
+		     getuid() ? "run as root to see all users" : "this needs CAP_SYS_PTRACE");
 }
 
 static int run(struct ctx *ctx, int argc, char **argv)
@@ -636,11 +815,13 @@ static int run(struct ctx *ctx, int argc, char **argv)
 	find_names(&list);
 	if (find_link(&list) == 0 && look_for_users(&list) == 0 && dev_home_open(&list.home) == 0)
 		show_all(&list);
+	warn_of_unseen(&list);
 	out_end(&list.out);
 	dev_home_close(&list.home);
 	holders_free(&list.seen);
 	lifeline_marks_free(&list.marks);
 	free(list.nodes);
+	free(list.groups);
 	return fail_code();
 }
 
@@ -655,7 +836,9 @@ const struct cmd cmd_list = {
 			.names = "[ [dev] NAME... ]",
 			.name = take_name,
 		},
-	/* None, but a caller's own: to look into lifelines, and into processes of others. */
-	.own_power = POWER(CAP_NET_ADMIN) | POWER(CAP_SYS_ADMIN) | POWER_LOOK,
+	/* The links in lifelines, of which an ordinary user is shown his own. */
+	.power = POWER(CAP_NET_ADMIN),
+	/* Nodes in lifelines, and processes of others. */
+	.own_power = POWER(CAP_SYS_ADMIN) | POWER_LOOK,
 	.run = run,
 };

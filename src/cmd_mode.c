@@ -29,6 +29,8 @@ static int tell(struct ctx *ctx, const struct dev *dev)
 {
 	struct out o;
 
+	if (!dev->mode)
+		return fail_refuse("%s has no mode: it is no port of a bridge", dev->name);
 	if (ctx->style == OUT_JSON || ctx->style == OUT_PRETTY) {
 		out_begin(&o, ctx->style, false, NULL);
 		out_row(&o, "ifname", dev->name);
@@ -36,8 +38,6 @@ static int tell(struct ctx *ctx, const struct dev *dev)
 		out_row_end(&o);
 		return out_end(&o);
 	}
-	if (!dev->mode)
-		return fail_refuse("%s has no mode: it is no port of a bridge", dev->name);
 	out_line("%s", dev_mode_word(dev->mode));
 	return out_plain_end();
 }

@@ -375,8 +375,8 @@ static int run_home(const struct cmd *cmd, struct options *o, int argc, char **a
 {
 	int r = guard_stdio();
 
-	/* list has no power that there could be a policy for. */
-	if (r == 0 && (!cmd || cmd->power || o->netns))
+	/* list shows a user his own devices, whatever he may do with them. */
+	if (r == 0 && (!cmd || (cmd->power && cmd != &cmd_list) || o->netns))
 		r = policy_begin(o->netns);
 	if (r == 0 && cmd && cmd->before && !(argc == 1 && streq(argv[0], "help")))
 		r = cmd->before(argc, argv);

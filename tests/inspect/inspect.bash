@@ -108,7 +108,7 @@ watcher_of() {
 orphan_new() {
 	local watcher
 
-	hold "$1.vm" "$@" || return
+	hold "$1.vm" "$@" lifetime watched || return
 	watcher=$(watcher_of "$1")
 	[[ $watcher =~ ^[0-9]+$ ]] || fail "not one watcher: $watcher" || return
 	kill -9 "$watcher" && wait_pid_gone "$watcher" || return

@@ -57,7 +57,7 @@ host() {
 	ip -n "$NS" link set eth1 address 52:54:00:00:00:03
 	settled eth0 eth1 br0
 	orphan_new old link eth0 address 52:54:00:00:00:09
-	vmm web web link eth0 mode bridge address 52:54:00:00:00:01
+	vmm web web link eth0 mode bridge lifetime watched address 52:54:00:00:00:01
 	vmm_daemon db db link eth0 lifetime fd address 52:54:00:00:00:02
 	vn create spare link eth1 mode passthru
 	vmm mail mail link br0 address 52:54:00:00:00:11
@@ -179,7 +179,27 @@ eth1
 └─ t1 tap 52:54:00:00:00:02 DOWN persistent
 lower
 └─ vm0 macvtap vepa 52:54:00:00:00:03 DOWN persistent
-there
+there link_netnsid 0
+└─ across macvtap private 52:54:00:00:00:04 DOWN persistent"
+}
+
+@test "tree: two lower devices of one name, in two namespaces" {
+	local id
+
+	lower_new "$NS"
+	settled lower
+	vn create vm0 link lower address 52:54:00:00:00:03
+	ns_new THERE
+	lower_new "$THERE"
+	ip -n "$THERE" link add across link lower netns "$NS" address 52:54:00:00:00:04 \
+		type macvtap mode private
+	id=$(vn -j list across | jq '.[0].link_netnsid')
+	run_cmd as_locale C.UTF-8 -t list
+	assert_status 0
+	assert_err ""
+	assert_out "lower
+└─ vm0 macvtap vepa 52:54:00:00:00:03 DOWN persistent
+lower link_netnsid $id
 └─ across macvtap private 52:54:00:00:00:04 DOWN persistent"
 }
 

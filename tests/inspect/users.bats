@@ -94,7 +94,7 @@ setup() {
 
 @test "users: no one but the holder, among descriptors that look alike" {
 	hold t0 t0 type tap
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	# A tun without Ethernet, a tun descriptor that is attached to nothing, and
 	# a path to the node.
 	ip -n "$NS" tuntap add tun0 mode tun
@@ -146,7 +146,7 @@ setup() {
 @test "users: one name and one index of macvtaps in two namespaces" {
 	local here idx
 
-	hold here vm0 link lower
+	hold here vm0 link lower lifetime watched
 	idx=$(index vm0)
 	here=$NS
 	ns_new THERE
@@ -164,17 +164,17 @@ setup() {
 @test "users: a process in another pid namespace, seen and not" {
 	local pid
 
-	spawn_co vm0 vn open-exec vm0 link lower args none -- \
+	spawn_co vm0 vn open-exec vm0 link lower lifetime watched args none -- \
 		unshare --pid --fork --kill-child "$PROBE" hold
 	wait_text "$BATS_TEST_TMPDIR/vm0.out" '^{'
 	pid=$(<"/proc/$BG_PID/task/$BG_PID/children")
 	users_are vm0 "$(jq -nc "[$(user "$BG_PID" unshare "$(hold_fds vm0 vm0)"),
 		$(user "${pid% }" probe "$(hold_fds vm0 vm0)")] | sort_by(.pid)")"
-	# From another one it is not, but neither is it taken for an orphan.
+	# From another one it is not: its users are unknown, and it is no orphan.
 	run_cmd in_ns "$NS" unshare --pid --fork --mount-proc "$VNETCTL" -j -d list
 	assert_status 0
 	assert_err ""
-	jq -e 'length == 1 and (.[0] | .users == [] and .lifetime == "watched" and
+	jq -e 'length == 1 and (.[0] | (has("users") | not) and .lifetime == "watched" and
 		(.orphaned | not))' <<<"$output" || fail "$output"
 	run_cmd in_ns "$NS" unshare --pid --fork --mount-proc "$VNETCTL" destroy vm0
 	assert_status 2
@@ -210,7 +210,7 @@ setup() {
 @test "users: as an ordinary user" {
 	local line='^vnetctl: warning: cannot look into [1-9][0-9]* processes of others: run as root to see all users$'
 
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	hold t0 t0 type tap
 	vn create idle0 link lower
 	vn create idle1 type tap
@@ -345,7 +345,7 @@ setup() {
 	# Its mark on others' devices: a tap, and one that somebody holds.
 	ip -n "$NS" tuntap add ipt0 mode tap
 	ip -n "$NS" link set ipt0 group "$group"
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	ip -n "$NS" link set vm0 group "$group"
 	# Its mark in a namespace where it means nothing.
 	ns_new THERE
@@ -363,4 +363,137 @@ setup() {
 	hold left left
 	shows "" orphaned
 	let_go left left
+}
+
+# --- those who only look ----------------------------------------------------------------
+
+# A list that is delayed at its question has the descriptor for so long.
+# slow_list NAME - one that has borrowed the holder's descriptor, and stops there
+slow_list() {
+	spawn_bg "$1" in_ns "$NS" strace -f -qq -o "$BATS_TEST_TMPDIR/$1.trace" \
+		-e trace=pidfd_getfd -e inject=pidfd_getfd:delay_exit=400000 "$VNETCTL" list
+	wait_until 10 has_borrowed "$BG_PID"
+}
+
+# has_borrowed STRACE - its child has a descriptor of a macvtap
+has_borrowed() {
+	LOOKER=$(pgrep -P "$1" -x vnetctl) || return
+	find "/proc/$LOOKER/fd" -lname '*/tap[0-9]*' 2>/dev/null | grep -q .
+}
+
+@test "users: a list that looks is no user for another one" {
+	local probe
+
+	hold vm0 vm0 link lower lifetime watched
+	probe=$(user "$(bg_pid vm0)" probe "$(hold_fds vm0 vm0)")
+	slow_list slow
+	users_are vm0 "[$probe]"
+	bg_end slow
+	# One that is stopped there has it for good.
+	slow_list stopped
+	kill -STOP "$LOOKER"
+	run_vn list vm0
+	assert_status 0
+	[[ $output == *" users "*"vnetctl($LOOKER)"* ]] || fail "$output"
+	kill -CONT "$LOOKER"
+	bg_end stopped
+}
+
+@test "users: list as COMMAND is a user of what it inherited" {
+	local type
+
+	for type in "link lower lifetime fd" "link lower lifetime watched" "type tap"; do
+		# shellcheck disable=SC2086 # words
+		run_vn open-exec vm0 $type args none -- "$VNETCTL" -j -d list
+		assert_status 0
+		assert_err ""
+		jq -e 'length == 1 and (.[0].users | length == 1 and .[0].comm == "vnetctl" and
+			(.[0].fds | length == 1)) and (.[0] | has("inside") | not)' \
+			<<<"$output" || fail "$type: $output"
+		wait_until 5 shows ""
+	done
+	# Which one that is, the environment says.
+	# shellcheck disable=SC2016 # for the inner shell
+	run_vn open-exec vm0 link lower args none -- bash -c \
+		'exec "$0" -j list used | jq -c "[.[0].users[].fds]"; echo "[[$VNETCTL_FD]]"' "$VNETCTL"
+	assert_status 0
+	[[ ${lines[0]} == *"${lines[1]#[}"* || ${lines[0]} == *"[${lines[1]//[\[\]]/}]"* ]] ||
+		fail "$output"
+}
+
+# --- inside -----------------------------------------------------------------------------
+
+@test "users: who only stands in the namespace of a device is inside" {
+	local netns probe
+
+	hold vm0 vm0 link lower lifetime fd
+	hold vm1 vm1 link lower lifetime watched
+	probe=$(user "$(bg_pid vm0)" probe "$(hold_fds vm0 vm0)")
+	json "$NS" 'all(.[]; has("inside") | not)' -d list
+	netns=$(vn -j -d list vm0 | jq -r '.[0].netns')
+	spawn_co in0 nsenter --net="$netns" bash -c 'echo ready; read -r _'
+	wait_text "$BATS_TEST_TMPDIR/in0.out" ready
+	spawn_co in1 bash -c 'exec 7<"$0"; echo ready; read -r _' "$netns"
+	wait_text "$BATS_TEST_TMPDIR/in1.out" ready
+	users_are vm0 "[$probe]"
+	jq -nc "[$(user "$(bg_pid in0)" bash "[]"), $(user "$(bg_pid in1)" bash "[7]")] |
+		sort_by(.pid)" >"$BATS_TEST_TMPDIR/wanted"
+	vn -j -d list vm0 | jq -c '.[0].inside | sort_by(.pid)' | diff "$BATS_TEST_TMPDIR/wanted" -
+	run_vn -d list vm0
+	assert_status 0
+	[[ ${lines[1]} =~ \ inside\ bash\([0-9]+\),bash\([0-9]+\)\  ]] || fail "$output"
+	run_vn list vm0
+	[[ $output != *inside* ]]
+	json "$NS" 'all(.[]; has("inside") | not)'
+	# The guest ends: they keep the device, and use it no more than before.
+	kill -9 "$(bg_pid vm0)"
+	wait_pid_gone "$(bg_pid vm0)"
+	users_are vm0 "[]"
+	shows "vm1" used
+	json "$NS" '.[] | select(.ifname == "vm0") | .inside | length == 2' -d list
+	co_eof in0
+	co_eof in1
+	wait_until 5 shows vm1
+}
+
+# --- held by what cannot be seen ---------------------------------------------------------
+
+# dock ARGS... - vnetctl ARGS as a root who must not look into others' processes
+dock() {
+	in_ns "$NS" setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace -- \
+		"$VNETCTL" "$@"
+}
+
+@test "users: what cannot be seen is unknown, and not unused" {
+	local warning='vnetctl: warning: cannot look into [0-9]+ processes of others: this needs CAP_SYS_PTRACE'
+
+	hold vm0 vm0 link lower lifetime fd
+	hold vm1 vm1 link lower lifetime watched
+	hold t0 t0 type tap
+	vn create idle0 link lower
+	vn create idle1 type tap
+	# Another user's: root without that right is let in where all is alike.
+	spawn_co other in_ns "$NS" setpriv --reuid=65534 --regid=65534 --clear-groups \
+		bash -c 'exec 7<>"$0"; echo ready; read -r _' /dev/null
+	wait_text "$BATS_TEST_TMPDIR/other.out" ready
+	run_cmd dock -j -d list
+	assert_status 0
+	[[ ${#stderr_lines[@]} == 1 && $stderr =~ ^$warning$ ]] || fail "$stderr"
+	jq -e 'length == 5 and all(.[]; has("users") | not)' <<<"$output" || fail "$output"
+	# The kernel tells of what vnetctl opened, and of taps; of the rest nobody does.
+	run_cmd dock -j list used
+	[[ $(jq -c '[.[].ifname] | sort' <<<"$output") == '["t0","vm0","vm1"]' ]] || fail "$output"
+	run_cmd dock -j list unused
+	[[ $(jq -c '[.[].ifname] | sort' <<<"$output") == '["idle1"]' ]] || fail "$output"
+	run_cmd dock -br list
+	assert_err ""
+	# Nothing was looked at that could be held.
+	run_cmd dock list orphaned
+	assert_err ""
+	# From another pid namespace the kernel's word is all there is.
+	run_cmd in_ns "$NS" unshare --pid --fork --mount-proc "$VNETCTL" -j list used
+	assert_status 0
+	assert_err ""
+	[[ $(jq -c '[.[].ifname] | sort' <<<"$output") == '["t0","vm0","vm1"]' ]] || fail "$output"
+	jq -e 'all(.[]; has("users") | not)' <<<"$output" || fail "$output"
 }

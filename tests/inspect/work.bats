@@ -57,6 +57,27 @@ walks() {
 	walks 0 -br list
 }
 
+# opens N - how often list -d opens a namespace by way of the holders of N devices vm0, vm1, ...
+opens() {
+	local trace=$BATS_TEST_TMPDIR/trace pids
+
+	pids=$(for ((i = 0; i < $1; i++)); do bg_pid "vm$i"; done | paste -sd '|')
+	straced "$trace" open,openat,openat2 -j -d list | jq -e "length == $1" >/dev/null || return
+	grep -cE "\"/proc/($pids)/(ns|fd)/" "$trace"
+}
+
+@test "work: list -d opens each namespace a few times, however many there are" {
+	local i
+
+	lower_new "$NS"
+	for ((i = 0; i < 40; i++)); do
+		hold "vm$i" "vm$i" link lower lifetime fd
+		# Once for its id, once to enter it.
+		((i != 9)) || [[ $(opens 10) == 20 ]]
+	done
+	[[ $(opens 40) == 80 ]]
+}
+
 # --- netlink ---------------------------------------------------------------------
 
 # sends N REGEX FILE - so many requests are of this kind
@@ -141,9 +162,9 @@ sends() {
 	done | ip -n "$NS" -batch -
 	shows vm0
 	shows vm0 used
-	refused 125 "cannot create vm0: File exists: a device of lifetime fd has this name: see 'vnetctl list vm0'" \
+	refused 125 "cannot create macvtap vm0 on lower: File exists: a device of lifetime fd has this name: see 'vnetctl list vm0'" \
 		open-exec vm0 link lower lifetime fd -- true
-	refused 2 "cannot create vm0: File exists: a device of lifetime fd has this name: see 'vnetctl list vm0'" \
+	refused 2 "cannot create macvtap vm0 on lower: File exists: a device of lifetime fd has this name: see 'vnetctl list vm0'" \
 		create vm0 link lower
 	run_vn destroy vm0
 	assert_status 2
@@ -386,7 +407,7 @@ failing() {
 	done
 	# They have the largest numbers: not one of them is in the kernel's list.
 	shows "vm0 vm1 vm2"
-	refused 2 "cannot create vm1: File exists: a device of lifetime fd has this name: see 'vnetctl list vm1'" \
+	refused 2 "cannot create macvtap vm1 on lower: File exists: a device of lifetime fd has this name: see 'vnetctl list vm1'" \
 		create vm1 link lower
 	shows vm2 vm2
 	vn mode vm2 private

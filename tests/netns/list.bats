@@ -628,3 +628,110 @@ shows() {
 	[[ $(vn -n "$THERE" -j list | jq -r '.[].ifname') == there ]]
 	[[ $(vn -j list | jq -r '.[].ifname') == here ]]
 }
+
+# Its lower device goes elsewhere, and another card here has the same index.
+@test "list: lifetime fd, whose lower device moved to another namespace" {
+	local index id
+
+	lower_new "$NS"
+	index=$(in_ns "$NS" cat /sys/class/net/lower/ifindex)
+	for name in vm0 vm1; do
+		spawn_co "$name" vn open-exec "$name" link lower mode bridge lifetime fd args none \
+			-- "$PROBE" hold
+		wait_text "$BATS_TEST_TMPDIR/$name.out" '^{'
+	done
+	shows "vm0 vm1" link lower
+	ns_new THERE
+	ip -n "$NS" link set lower netns "$THERE"
+	ip -n "$NS" link add ebr index "$index" type bridge
+	shows "" link ebr
+	shows "vm0 vm1"
+	json "$NS" 'all(.[]; .link == "lower" and .link_netnsid >= 0)'
+	id=$(vn -j list vm0 | jq '.[0].link_netnsid')
+	run_vn -br list vm0
+	assert_status 0
+	[[ $output == "vm0 "*" macvtap lower  "* ]] || fail "$output"
+	run_vn -t list
+	assert_status 0
+	assert_err ""
+	[[ ${lines[0]} == "lower link_netnsid $id" && ${lines[3]} == "\`- vm1 "* ]] || fail "$output"
+	run_vn destroy link ebr force
+	assert_status 0
+	assert_out ""
+	assert_err ""
+	shows "vm0 vm1"
+	# Neither is it in the way of what is made on that card.
+	run_vn create vm2 link ebr type macvtap mode passthru
+	assert_status 0
+	assert_err ""
+	shows "vm2" link ebr
+	for name in vm0 vm1; do
+		co_eof "$name"
+	done
+	wait_until 5 shows vm2
+}
+
+# A master of another kind is no bridge, and its part no port.
+@test "list: a tap in a bond, a team or a VRF is no port of a bridge" {
+	local kind args found=
+
+	for kind in vrf bond team; do
+		args=
+		[[ $kind != vrf ]] || args='table 10'
+		# shellcheck disable=SC2086 # words
+		ip -n "$NS" link add "m-$kind" type "$kind" $args 2>/dev/null || continue
+		found+=" $kind"
+		vn create "t-$kind" type tap
+		ip -n "$NS" link set "t-$kind" master "m-$kind"
+		is "t-$kind" "(has(\"mode\") or has(\"isolated\") | not) and .master == \"m-$kind\""
+		shows "" link "m-$kind"
+		shows "" mode bridge
+		refused 2 "t-$kind has no mode: it is no port of a bridge" mode "t-$kind"
+		run_vn -br list "t-$kind"
+		[[ $output == "t-$kind "*" tap     -             -        "* ]] || fail "$output"
+	done
+	[[ $found ]] || skip "this kernel has neither VRF nor bond nor team"
+}
+
+@test "list: groups have the names that ip gives them" {
+	local n
+
+	lower_new "$NS"
+	for n in 0 1 5 6 7 8 9 4660 2147483647; do
+		vn create "g$n" type tap
+		ip -n "$NS" link set "g$n" group "$n"
+	done
+	# The last one of a number counts; what follows a line that is none does not.
+	printf '%s\n' '# names' '' '0 default' '5 guests # mine' $'\t6 \tsix' '0x1234 hex' \
+		'7 seven' '7 sieben' 'x odd' '8 eight' >"$BATS_TEST_TMPDIR/group"
+	for n in "$BATS_TEST_TMPDIR/group" /dev/null; do
+		run_cmd with_groups "$n" ip -j -d link
+		jq -c '[.[] | select(.ifname | test("^g[0-9]")) | { ifname, group }] | sort' \
+			<<<"$output" >"$BATS_TEST_TMPDIR/theirs"
+		run_cmd with_groups "$n" "$VNETCTL" -j list
+		assert_status 0
+		assert_err ""
+		jq -c '[.[] | { ifname, group }] | sort' <<<"$output" |
+			diff "$BATS_TEST_TMPDIR/theirs" -
+		# A last line without an end.
+		printf '9 nine' >>"$BATS_TEST_TMPDIR/group"
+	done
+	grep -q '"group":"default"' "$BATS_TEST_TMPDIR/theirs"
+	printf '9 nine' >"$BATS_TEST_TMPDIR/group"
+	run_cmd with_groups "$BATS_TEST_TMPDIR/group" "$VNETCTL" -d list g9
+	assert_status 0
+	[[ ${lines[1]} == *" group nine "* ]] || fail "$output"
+}
+
+# with_groups FILE CMD... - runs CMD in $NS, where ip finds the names of groups in FILE
+with_groups() {
+	# shellcheck disable=SC2016 # for the inner shell
+	in_ns "$NS" bash -ec 'mount --bind "$0" /etc/iproute2/group; exec "$@"' "$@"
+}
+
+@test "list: mode in JSON of a device that has none" {
+	vn create t0 type tap
+	refused 2 "t0 has no mode: it is no port of a bridge" mode t0
+	refused 2 "t0 has no mode: it is no port of a bridge" -j mode t0
+	refused 2 "t0 has no mode: it is no port of a bridge" -p mode t0
+}

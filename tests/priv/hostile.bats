@@ -79,8 +79,8 @@ sendto NET_ADMIN
 socket NET_ADMIN' alice mode al0 private
 	powers_are 'ioctl-other -
 openat -
-sendto -
-socket -' alice -q list
+sendto NET_ADMIN
+socket NET_ADMIN' alice -q list
 }
 
 # permitted POWERS USER ARGS... - just these are permitted once vnetctl ARGS has begun
@@ -99,13 +99,13 @@ permitted() {
 	permitted 'NET_ADMIN|SYS_ADMIN' alice mode al0
 	permitted 'NET_ADMIN|SYS_ADMIN' alice destroy al0
 	permitted 'NET_ADMIN|SYS_ADMIN|MKNOD' alice open-exec al0 -- true
-	permitted 0 alice list
+	permitted NET_ADMIN alice list
 	permitted 0 alice help
 	permitted 0 alice nothing
 	# What the file has beyond the row helps nobody.
 	VN=$(program all 'all=p')
 	permitted 'CHOWN|NET_ADMIN|SYS_ADMIN' alice create al0
-	permitted 0 alice list
+	permitted NET_ADMIN alice list
 	permitted 'DAC_READ_SEARCH|NET_ADMIN|SYS_PTRACE|SYS_ADMIN' root list
 	permitted 0 root help
 }

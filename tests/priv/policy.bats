@@ -144,6 +144,59 @@ without='without it, only root is allowed anything'
 	assert_out ""
 }
 
+# guest USER NAME WORDS... - USER's guest on a device that open-exec makes of NAME WORDS
+guest() {
+	spawn_co "$2" "$1" open-exec "${@:2}" args none -- "$PROBE" hold
+	wait_text "$BATS_TEST_TMPDIR/$2.out" '^{' 10 || fail "$(cat "$BATS_TEST_TMPDIR/$2.err")"
+}
+
+# lists WANTED USER ARGS... - `list ARGS` shows the user exactly these, and warns of nothing
+lists() {
+	may "$2" -j list "${@:3}"
+	[[ $(jq -r '[.[].ifname] | sort | join(" ")' <<<"$output") == "$1" ]] || fail "$output"
+}
+
+@test "policy: a user's list shows what he holds, with his own rights" {
+	local name
+
+	guest alice al0 link lower mode bridge lifetime fd
+	guest alice al1 link lower mode bridge lifetime watched
+	may bob create g0 link lower
+	guest vn root0 link lower lifetime fd
+	for name in al0 al1; do
+		may alice -d list "$name"
+		[[ ${lines[0]} == *" users probe("*")" ]] || fail "$output"
+	done
+	lists "al0 al1" alice
+	lists "al0 al1" alice used
+	lists "" alice unused
+	lists "al0 al1" alice link lower
+	lists "" alice orphaned
+	[[ $(alice -j list al0 | jq -c '.[0] | [.link, .lifetime, .mode]') == '["lower","fd","bridge"]' ]]
+	# Nobody can tell who holds what nobody holds.
+	lists "g0" bob
+	run_cmd bob -j list unused
+	assert_status 0
+	assert_out "[]"
+	[[ $stderr =~ ^"vnetctl: warning: cannot look into "[0-9]+" processes of others: run as root to see all users"$ ]]
+	# What is another's stays hidden, also without a policy.
+	refused_cmd 2 "list root0: it was not made for you" alice list root0
+	refused_cmd 2 "list al0: it was not made for you" bob list al0
+	rm "$ETC/vnetctl.conf"
+	lists "al0 al1" alice used
+	lists "" carol
+	# Without file capabilities there is a right that is missing, where it matters.
+	run_cmd as alice "$VNETCTL" -j list type macvtap
+	assert_status 0
+	assert_err "vnetctl: warning: cannot look into the namespaces of devices of lifetime fd: this needs CAP_NET_ADMIN"
+	may as alice "$VNETCTL" -j list type tap
+	may as alice "$VNETCTL" -j list orphaned
+	for name in al0 al1 root0; do
+		co_eof "$name"
+		wait_pid_gone "$(bg_pid "$name")"
+	done
+}
+
 @test "policy: an orphan of another's stays, and does not count as mine" {
 	orphan or0 link lower
 	may alice destroy orphans
