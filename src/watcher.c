@@ -47,15 +47,16 @@ static bool is_there(const struct ward *ward)
 	return there;
 }
 
-/* It has the mark, or an admin has given it another group; but not another open-exec's mark, nor
- * the lifeline of one with lifetime persistent. Returns 1, 0, or a recorded failure. */
+/* It has the mark, perhaps with another node since it was moved away and back; or an admin has given
+ * it another group; but not another open-exec's mark, nor the lifeline of one with lifetime
+ * persistent. Returns 1, 0, or a recorded failure. */
 static int is_mine(struct duty *duty, const struct ward *ward, const struct dev *now)
 {
 	int r;
 
 	if (now->group == duty->mark)
 		return 1;
-	if (lifeline_is_mark(&duty->home, now->group) ||
+	if (!is_there(ward) || lifeline_is_mark(&duty->home, now->group) ||
 	    now->group == lifeline_free_mark(&duty->home) || (!is_armed(duty) && !ward->made))
 		return 0;
 	r = lifeline_holder_lives(&duty->home, now->ifindex);
@@ -65,11 +66,12 @@ static int is_mine(struct duty *duty, const struct ward *ward, const struct dev 
 /* Finds the ward as it is now. Returns 1, 0 when it has gone, or a recorded failure. */
 static int find_ward(struct duty *duty, const struct ward *ward, struct dev *now)
 {
-	if (!is_there(ward))
-		return 0;
 	if (dev_get_index(&duty->home.nl, -1, ward->dev->ifindex, now) == 0)
-		return 1;
-	return fail_errnum() == ENODEV ? 0 : fail_code();
+		return now->group == duty->mark || is_there(ward);
+	if (fail_errnum() != ENODEV)
+		return fail_code();
+	fail_clear();
+	return 0;
 }
 
 /* Returns 0 when there is nothing more to do, or a recorded failure. */
@@ -84,8 +86,6 @@ static int remove_ward(struct duty *duty, const struct ward *ward)
 		return r;
 	if (claim_take(&claim, &duty->home, &now, "remove", &deadline) < 0)
 		return fail_code();
-	if (!is_there(ward))
-		return 0;
 	r = is_mine(duty, ward, &now);
 	if (r <= 0)
 		return r;

@@ -26,6 +26,7 @@ load ../lib/sweep
 
 MAC=52:54:00:00:00:51
 NEW=(open-exec sw0 link lower address "$MAC")
+WATCHED=("${NEW[@]}" lifetime watched)
 
 setup() {
 	common_setup
@@ -290,10 +291,10 @@ judge_open() {
 @test "fault: open-exec, watched" {
 	judge() { judge_open is_clean; }
 	row_begin "open-exec macvtap, watched"
-	fail_each main "${NEW[@]}" "${PROBED[@]}"
+	fail_each main "${WATCHED[@]}" "${PROBED[@]}"
 	[[ $hit_main == reached-exec ]]
 	row_begin "open-exec macvtap, watched, passthru"
-	fail_each main "${NEW[@]}" mode passthru "${PROBED[@]}"
+	fail_each main "${WATCHED[@]}" mode passthru "${PROBED[@]}"
 	[[ $hit_main == reached-exec ]]
 }
 
@@ -312,7 +313,7 @@ judge_open() {
 @test "fault: the process that becomes the watcher" {
 	judge() { judge_open is_clean; }
 	row_begin "watcher's parent"
-	fail_each child1 "${NEW[@]}" "${PROBED[@]}"
+	fail_each child1 "${WATCHED[@]}" "${PROBED[@]}"
 	[[ $hit_main == reached-exec ]]
 }
 
@@ -331,11 +332,9 @@ before_ready() {
 }
 
 @test "fault: the watcher" {
-	local after=is_clean
-
 	judge() {
 		if before_ready; then
-			judge_open $after
+			judge_open is_clean
 			return
 		fi
 		why='the watcher is nobody that COMMAND waits for'
@@ -343,13 +342,7 @@ before_ready() {
 		[[ $verdict != orphan ]] || pen_vn destroy orphans
 	}
 	row_begin "watcher"
-	fail_each child "${NEW[@]}" "${PROBED[@]}"
-	[[ $hit_main == reached-exec ]]
-	# It then has more to do.
-	prepare() { pen_has sw1 || orphan_new sw1 link lower2; }
-	stride=3 after=over
-	row_begin "watcher, beside an orphan"
-	fail_each child "${NEW[@]}" "${PROBED[@]}"
+	fail_each child "${WATCHED[@]}" "${PROBED[@]}"
 	[[ $hit_main == reached-exec ]]
 }
 

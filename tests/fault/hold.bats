@@ -21,7 +21,7 @@ setup() {
 	before=$(vt_links)
 	# Three lifetimes that end with the last holder.
 	declare -gA WORDS_OF=(
-		[watched]="link lower address $MAC"
+		[watched]="link lower address $MAC lifetime watched"
 		[fd]="link lower address $MAC lifetime fd"
 		[tap]="link br0 address $MAC"
 	)
@@ -131,10 +131,11 @@ holds_one() {
 		# Nobody has it now; it waits in the socket.
 		for_a_while listed vm0
 		held="Device or resource busy: it is held by a process that cannot be seen from here"
-		refused 2 "cannot remove vm0: $held: 'force' removes it all the same, and its guest loses the network" \
-			destroy vm0
-		refused 125 "cannot open vm0: $held: 'share' opens it all the same" \
-			open-exec vm0 -- true
+		# Where all can be seen, and it is none of them, nobody holds a macvtap.
+		refused_cmd 2 "cannot remove vm0: $held: 'force' removes it all the same, and its guest loses the network" \
+			in_pidns destroy vm0
+		refused_cmd 125 "cannot open vm0: $held" in_pidns open-exec vm0 -- true
+		[[ $how != tap ]] || refused 125 "cannot open vm0: $held" open-exec vm0 -- true
 		listed vm0
 		say "$how" go
 		wait_text "$BATS_TEST_TMPDIR/$how.out" '^holding vm0$'
@@ -142,6 +143,11 @@ holds_one() {
 		kill -9 "$(bg_pid "$how")"
 		all_gone
 	done
+}
+
+# in_pidns ARGS... - vnetctl where not every process can be seen
+in_pidns() {
+	in_ns "$NS" unshare --pid --fork --mount-proc -- "$VNETCTL" "$@"
 }
 
 # --- who holds it is told, and left in peace -------------------------------------
@@ -217,20 +223,31 @@ strange() {
 	all_gone
 }
 
-@test "hold: share lets another one in, and does not change the device's life" {
-	frame_on wire "$NS" wire
-	frame_vm one vm0 link lower address $MAC
-	run_vn open-exec vm0 share args none -- true
-	assert_status 0
-	assert_err ""
-	for_a_while dev_there "$NS" vm0
-	hears one first
-	frame_vm two vm0 share
-	kill -9 "$(bg_pid two)"
-	for_a_while dev_there "$NS" vm0
-	hears one second
-	kill -9 "$(bg_pid one)"
-	all_gone
+# As when a VM moves to another process of this host.
+@test "hold: share lets another one in, and the device goes with the last one" {
+	local how first last
+
+	for how in "${HOW[@]}"; do
+		[[ $how == tap ]] && frame_on wire "$NS" peer || frame_on wire "$NS" wire
+		for first in one two; do
+			frame_vm one vm0 ${WORDS_OF[$how]}
+			run_vn open-exec vm0 share args none -- true
+			assert_status 0
+			assert_err ""
+			for_a_while listed vm0
+			hears one first
+			frame_vm two vm0 share
+			[[ $first == one ]] && last=two || last=one
+			kill -9 "$(bg_pid $first)"
+			wait_pid_gone "$(bg_pid $first)"
+			for_a_while listed vm0
+			hears $last second
+			talks $last third
+			kill -9 "$(bg_pid $last)"
+			all_gone
+		done
+		kill "$(bg_pid wire)"
+	done
 }
 
 @test "hold: force removes it, and only the descriptor can tell" {
@@ -260,7 +277,7 @@ admin() {
 	local does
 
 	frame_on wire "$NS" wire
-	frame_vm vm vm0 link lower address $MAC
+	frame_vm vm vm0 ${WORDS_OF[watched]}
 	for does in "$@"; do
 		# shellcheck disable=SC2086
 		ip -n "$NS" link set $does
@@ -292,7 +309,7 @@ has_carrier() {
 
 @test "hold: set down, and up again" {
 	frame_on wire "$NS" wire
-	frame_vm vm vm0 link lower address $MAC
+	frame_vm vm vm0 ${WORDS_OF[watched]}
 	ip -n "$NS" link set vm0 down
 	for_a_while dev_there "$NS" vm0
 	ip -n "$NS" link set vm0 up
@@ -307,7 +324,7 @@ has_carrier() {
 
 	ns_new there
 	frame_on wire "$NS" wire
-	frame_vm vm vm0 link lower address $MAC
+	frame_vm vm vm0 ${WORDS_OF[watched]}
 	mark=$(marks)
 	ip -n "$NS" link set vm0 netns "$there"
 	ip -n "$there" link set vm0 up
@@ -342,7 +359,7 @@ has_carrier() {
 
 	ns_new there
 	frame_on wire "$NS" wire
-	frame_vm vm vm0 link lower address $MAC
+	frame_vm vm vm0 ${WORDS_OF[watched]}
 	ip -n "$NS" link set vm0 netns "$there"
 	ip -n "$there" link set vm0 up
 	hears vm away
@@ -409,12 +426,16 @@ with_orphan() {
 	with_orphan -- open-exec vm0 args none -- true
 }
 
-@test "hold: an orphan is removed by the end of any watcher" {
+@test "hold: an orphan is nothing to the watchers of others" {
 	lower_new "$NS" lower2 wire2
 	settled lower2 wire2
 	before=$(vt_links)
 	orphan vm0 link lower
-	vn open-exec other link lower2 args none -- true
+	vn open-exec other link lower2 lifetime watched args none -- true
+	wait_gone "$NS" other
+	wait_until 5 nothing_left_but_ours
+	for_a_while is_orphan vm0
+	vn destroy orphans
 	all_gone
 }
 
@@ -422,7 +443,7 @@ with_orphan() {
 	local mark dead strangers
 
 	# Marks as they are made here, and one that nobody has.
-	vm vm vm0 link lower
+	vm vm vm0 link lower lifetime watched
 	mark=$(marks)
 	vm_kill vm
 	all_gone
@@ -438,7 +459,7 @@ with_orphan() {
 	strangers=$(vt_links)
 	vn destroy orphans
 	vn destroy all
-	vn open-exec vm0 link lower args none -- true
+	vn open-exec vm0 link lower lifetime watched args none -- true
 	wait_gone "$NS" vm0
 	wait_until 5 nothing_left_but_ours
 	for dev in s0 s1 s2 s3 s4; do
@@ -476,7 +497,7 @@ exists_line() {
 	vm_kill vm
 	wait_gone "$NS" vm0
 	# One that an admin sets meanwhile is not read either.
-	vm vm1 vm1 link lower
+	vm vm1 vm1 link lower lifetime watched
 	ip -n "$NS" link set vm1 alias "vnetctl"
 	for_a_while dev_there "$NS" vm1
 	vm_kill vm1
@@ -599,16 +620,16 @@ cgroup_vm() {
 	# With a descriptor of the caller's, which COMMAND gets.
 	# shellcheck disable=SC2016
 	spawn_bg vm in_ns "$NS" sh -c 'exec "$0" "$@" 5</etc/passwd' \
-		"$VNETCTL" open-exec vm0 link lower args none -- "$VMM" hold '{fd}'
+		"$VNETCTL" open-exec vm0 link lower lifetime watched args none -- "$VMM" hold '{fd}'
 	vm_holds vm
 	[[ $(readlink "/proc/$(bg_pid vm)/fd/5") == /etc/passwd ]]
 	pid=$(watcher_of vm0)
 	(($(awk '/^Private_Dirty:/ { print $2 }' "/proc/$pid/smaps_rollup") < 250)) ||
 		fail "$(cat "/proc/$pid/smaps_rollup")"
 	[[ $(ps -o args= -p "$pid") == "vnetctl: watching vm0" ]]
-	# CAP_NET_ADMIN is the 13th.
+	# CAP_NET_ADMIN, and to see holders CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: 12, 19, 2.
 	for set in Prm Bnd; do
-		[[ $(awk "/^Cap$set:/ { print \$2 }" "/proc/$pid/status") == 0000000000001000 ]]
+		[[ $(awk "/^Cap$set:/ { print \$2 }" "/proc/$pid/status") == 0000000000081004 ]]
 	done
 	# Not effective while it sleeps.
 	for set in Eff Inh Amb; do
@@ -618,7 +639,7 @@ cgroup_vm() {
 	# Its own, and not one of the caller's, nor the tap or the lifeline.
 	fds=$(find "/proc/$pid/fd" -type l -printf '%l\n' | sort)
 	echo "# the watcher holds: $(paste -sd ' ' <<<"$fds")" >&3
-	run ! grep -vE '^(socket:\[[0-9]+\]|/|/dev|.*/tap[0-9]+/dev)$' <<<"$fds"
+	run ! grep -vE '^(socket:\[[0-9]+\]|/|/dev|.*/tap[0-9]+/dev|anon_inode:\[pidfd\]|.*/tcp_fastopen_key)$' <<<"$fds"
 	# Neither a terminal nor a directory that somebody wants to unmount.
 	[[ $(readlink "/proc/$pid/cwd") == / ]]
 	[[ $(ps -o sid=,pgid=,tty= -p "$pid") != *pts* ]]
@@ -640,7 +661,7 @@ switches() {
 @test "hold: the watcher does not wake for others" {
 	local pid i before_switches
 
-	vm vm vm0 link lower
+	vm vm vm0 link lower lifetime watched
 	pid=$(watcher_of vm0)
 	before_switches=$(switches "$pid")
 	# With ids here, too, so that their ends are told here.
@@ -649,7 +670,7 @@ switches() {
 		ip -n "$NS" netns set "vt-$$-more$i" $((1000 + i))
 		ip netns del "vt-$$-more$i"
 	done
-	vm other vm1 link lower
+	vm other vm1 link lower lifetime watched
 	vm_kill other
 	wait_gone "$NS" vm1
 	wait_until 5 one_mark

@@ -146,13 +146,13 @@ taken='cannot create (macvtap vm0 on lower|vm0): File exists: .*'
 }
 
 @test "races: lifetime fd and watched, one new name, exactly one wins" {
-	duel "$taken" true 'link lower lifetime fd' 'link lower'
+	duel "$taken" true 'link lower lifetime fd' 'link lower lifetime watched'
 	wait_until 5 links_as_before
 	wait_until 5 no_marks
 }
 
 @test "races: two starts of one new name, watched, exactly one wins" {
-	duel "$taken" true 'link lower' 'link lower'
+	duel "$taken" true 'link lower lifetime watched' 'link lower lifetime watched'
 	wait_until 5 links_as_before
 	wait_until 5 no_marks
 }
@@ -168,8 +168,7 @@ nobody_left() {
 	[[ -z $(strangers) ]]
 }
 
-# Orphans stay until somebody comes: an open-exec that was killed before it had
-# a watcher leaves one.
+# An open-exec that was killed before it had a watcher leaves an orphan.
 only_orphans_left() {
 	[[ -z $(strangers) ]] && no_marks &&
 		[[ $(vn list | wc -l) == "$(vn list orphaned | wc -l)" ]]
@@ -186,11 +185,10 @@ only_orphans_left() {
 	assert_status 0
 	wait_until 10 only_orphans_left
 	# shellcheck disable=SC2154
-	echo "# $output; $(vn list orphaned | wc -l) orphans then, for somebody's watcher" >&3
-	vn open-exec last link lower2 args none -- true
+	echo "# $output; $(vn list orphaned | wc -l) orphans then" >&3
+	vn destroy orphans
 	wait_until 10 links_as_before
 	wait_until 5 no_marks
-	# The last watcher has removed its device, and ends.
 	wait_until 5 nobody_left
 	[[ $(nodes) == "$nodes" ]]
 }

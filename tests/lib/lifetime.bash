@@ -53,7 +53,7 @@ watcher_of() {
 
 # orphan DEV WORDS... - makes an orphan: its watcher is killed, and then its VM
 orphan() {
-	vm "orphan-$1" "$@" && kill -9 "$(watcher_of "$1")" && vm_kill "orphan-$1" &&
+	vm "orphan-$1" "$@" lifetime watched && kill -9 "$(watcher_of "$1")" && vm_kill "orphan-$1" &&
 		wait_until 5 is_orphan "$1"
 }
 

@@ -122,7 +122,7 @@ one_line() {
 
 # orphan_new ARGS... - makes an orphan: open-exec ARGS, whose COMMAND kills its watcher
 orphan_new() {
-	pen_vn open-exec "$@" args none -- sh -c '
+	pen_vn -q open-exec "$@" lifetime watched args none -- sh -c '
 		for p in /proc/[0-9]*; do
 			read -r comm <"$p/comm"
 			[ "$comm" != vnetctl-watch ] || kill -9 "${p#/proc/}"
