@@ -20,6 +20,7 @@
 
 #include "fail.h"
 #include "holders.h"
+#include "lock.h"
 #include "netns.h"
 #include "priv.h"
 
@@ -87,6 +88,12 @@ int lifeline_new(struct dev_home *home, const char *inside, struct lifeline *ll)
 		if (next_tail(inside, try, &tail) < 0)
 			return fail_code();
 		ll->mark = base_mark(home->inode) | tail;
+		/* Of a dead lifeline whose watcher has not ended yet. */
+		r = inside ? 0 : lock_is_taken(LOCK_DUTY, ll->mark);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
 		r = nl_nsid_set(&home->nl, nsfd, (int32_t)ll->mark);
 		if (r < 0)
 			return r;

@@ -479,22 +479,10 @@ static int sweep_one(const struct dev *dev, void *arg)
 	return r < 0 ? r : 0;
 }
 
-/* A VM that has just ended may have left a device for a moment: it is waited for, and an
- * orphan goes at once, before anybody is refused.
- * Returns 0 and how many there are, or a recorded failure. */
-static int count_when_settled(struct dev_home *home, uint32_t most, unsigned *n)
+static void sweep_orphans(struct sweep *sweep)
 {
-	struct sweep sweep = { home, deadline_in(200) };
-
-	if (count(home, n) < 0)
-		return fail_code();
-	if (*n <= most)
-		return 0;
-	if (orphan_each_marked(home, sweep_one, &sweep) < 0)
+	if (orphan_each_marked(sweep->home, sweep_one, sweep) < 0)
 		fail_clear();
-	while (count(home, n) == 0 && *n > most && deadline_nap(&sweep.deadline))
-		;
-	return fail_code();
 }
 
 /* The caller's groups; free()d by the caller. */
@@ -561,6 +549,17 @@ static int check_owner(const struct dev_plan *plan)
 	return 0;
 }
 
+static int lock_count(int *lock)
+{
+	struct deadline deadline = deadline_in(DEADLINE_MS);
+
+	if (lock_take(lock, LOCK_COUNT, getuid(), &deadline, "cannot count devices") == 0)
+		return 0;
+	return fail_errnum() == EBUSY ?
+		       fail_hint("another vnetctl of yours is making one: is it stopped?") :
+		       fail_code();
+}
+
 int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *plan,
 		unsigned planned, int *lock)
 {
@@ -571,7 +570,7 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 		[KEY_MODE] = mode_word(plan->mode),
 		[KEY_NAME] = plan->name,
 	} };
-	struct deadline deadline = deadline_in(DEADLINE_MS);
+	struct sweep sweep = { home, deadline_in(200) };
 	struct policy_rule rule = { .max = 0 };
 	unsigned have = 0;
 
@@ -583,16 +582,23 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 		return 0;
 	if (planned >= rule.max)
 		return denied(&act, &rule, planned);
-	/* A key of the user's own: nobody else takes this lock, or can stall it. */
-	if (*lock < 0 &&
-	    lock_take(lock, LOCK_COUNT, getuid(), &deadline, "cannot count devices") < 0)
-		return fail_errnum() == EBUSY ?
-			       fail_hint("another vnetctl of yours is making one: is it stopped?") :
-			       fail_code();
-	if (count_when_settled(home, rule.max - planned - 1, &have) == 0 &&
-	    have + planned >= rule.max)
-		denied(&act, &rule, have + planned);
-	return fail_code();
+	for (bool first = true;; first = false) {
+		/* A key of the user's own: nobody else takes this lock, or can stall it. */
+		if (*lock < 0 && lock_count(lock) < 0)
+			return fail_code();
+		if (count(home, &have) < 0)
+			return fail_code();
+		if (have + planned < rule.max)
+			return 0;
+		/* A VM that has just ended may have left a device for a moment: it is waited for,
+		 * and an orphan goes at once, before anybody is refused. Others count meanwhile. */
+		util_close(lock);
+		*lock = -1;
+		if (first)
+			sweep_orphans(&sweep);
+		else if (!deadline_nap(&sweep.deadline))
+			return denied(&act, &rule, have + planned);
+	}
 }
 
 static const char *link_of(struct dev_home *home, const struct dev *dev, struct dev *link)

@@ -454,7 +454,7 @@ vnetctl: b:5: cannot create macvtap vm2 on lower: $why"
 }
 
 @test "batch: removals are judged line by line" {
-	hold vm2 vm2 link lower
+	hold vm2 vm2 link lower lifetime watched
 	printf 'create vm%d link lower\n' 0 1 3 4 5 6 | in_ns "$NS" "$VNETCTL" -batch -
 	printf '%s\n' "destroy vm0 vm0" "destroy vm1" "destroy vm2" "destroy vm3" "destroy nope if-exists" \
 		"destroy vm3" "destroy vm4 nope vm5" "destroy vm3 if-exists vm6" >b

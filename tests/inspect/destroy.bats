@@ -173,7 +173,7 @@ no_such() {
 @test "destroy: only orphans" {
 	orphan_new left link lower lifetime watched
 	orphan_new right link lower mode bridge lifetime watched
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	made vm2 t0
 	ip -n "$NS" link add ipm0 link lower type macvtap
@@ -220,7 +220,7 @@ orphans_are() {
 
 @test "destroy: held ones stay and are named, while the others go" {
 	made a0 a1 a2 t9
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	hold t0 t0 link br0
 	run_vn destroy a0 vm0 a1 vm1 t0 t9 a2
@@ -279,7 +279,7 @@ asks_about() {
 @test "destroy: held ones go by force, of all lifetimes" {
 	local dev
 
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	hold vm2 vm2 link lower lifetime persistent
 	hold t0 t0 link br0
@@ -301,7 +301,7 @@ asks_about() {
 		co_eof "$dev"
 	done
 	wait_until 5 quiet_end
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	run_vn destroy all force
 	assert_status 0
@@ -337,7 +337,7 @@ asks_about() {
 	assert_status 2
 	assert_err "vnetctl: lo is no macvtap and no tap, but another device: vnetctl leaves it alone"
 	shows "ipm0 ipm1 ipt0 ipt1"
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	run_vn destroy nope0 vm0 if-exists
 	assert_status 2
 	assert_err "$(held_line vm0 probe)"
@@ -438,6 +438,7 @@ no_more_netns() {
 	made vm0 vm1 t0
 	run_cmd no_more_netns destroy vm0 vm1 t0
 	assert_status 0
+	assert_out ""
 	assert_err ""
 	shows ""
 }
@@ -534,7 +535,7 @@ only_orphans() {
 
 	# Also when it was killed: what the kernel was told to do, it does. And a
 	# namespace takes a moment to go.
-	wait_until 5 no_lifeline && look || return
+	wait_until 5 no_marks && look || return
 	all=" $2 "
 	left='' rest='' orphans='' strange=''
 	while read -r name group orphan; do

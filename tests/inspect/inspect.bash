@@ -84,14 +84,9 @@ strangers() {
 	comm -23 <(sort <<<"$left") <(cut -d : -f 1 <<<"$known" | sort)
 }
 
-# no_lifeline - no namespace without a name lives
-no_lifeline() {
-	! ip -n "$NS" netns list-id | grep -qv 'name: '
-}
-
 # quiet_end - no watcher, no lifeline, nobody who removes a device yet
 quiet_end() {
-	no_lifeline && [[ -z $(strangers) ]]
+	no_marks && [[ -z $(strangers) ]]
 }
 
 # watcher_of DEV - prints the pid of the watcher of a device of this test

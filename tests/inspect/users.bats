@@ -20,7 +20,7 @@ setup() {
 @test "users: of a macvtap, a tap, and a device in a namespace of its own" {
 	local dev pid
 
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	hold t0 t0 link br0
 	hold t1 t1 type tap
@@ -275,7 +275,7 @@ setup() {
 
 @test "users: used, unused, orphaned, and with the other filters" {
 	orphan_new left link lower mode bridge
-	hold vm0 vm0 link lower mode bridge
+	hold vm0 vm0 link lower mode bridge lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	hold t0 t0 link br0
 	vn create vm2 link lower mode bridge

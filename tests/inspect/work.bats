@@ -30,7 +30,7 @@ walks() {
 
 	lower_new "$NS"
 	bridge_new "$NS" br0 port0 far
-	hold vm0 vm0 link lower
+	hold vm0 vm0 link lower lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	hold t0 t0 link br0
 	vn create vm2 link lower

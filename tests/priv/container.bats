@@ -252,6 +252,8 @@ without() {
 }
 
 @test "container: /proc/sys is read-only" {
+	local words
+
 	# shellcheck disable=SC2317 # called below
 	ro() {
 		in_ns "$NS" unshare -m bash -c 'mount -o bind,ro /proc/sys /proc/sys && exec "$@"' sh \
@@ -266,6 +268,9 @@ without() {
 	# What is so already is not written.
 	in_ns "$NS" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 	run_cmd ro create t1 link br0
+	assert_status 0
+	assert_err ""
+	run_cmd ro open-exec m0 link lower -- true
 	assert_status 0
 	assert_err ""
 }
