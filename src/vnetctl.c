@@ -190,8 +190,8 @@ static int help(int argc, char **argv)
 	return out_plain_end();
 }
 
-/* Completion: the words that could stand next, one a line; "@link", "@dev" and
- * "@command" stand for what only the caller knows how to complete. */
+/* Completion: the words that could stand next, one a line; "@link", "@dev" and "@command N" stand
+ * for what only the caller knows how to complete: N words stand before COMMAND. */
 static void complete_value(const char *value)
 {
 	char word[32];
@@ -213,15 +213,30 @@ static void complete_value(const char *value)
 	}
 }
 
-static void complete_words(const struct cmd *cmd, int argc, char **argv)
+/* How many words stand before COMMAND, 0 when it has not come yet. A command without words of its
+ * own needs no "--" before it. */
+static int before_command(const struct cmd *cmd, int argc, char **argv)
+{
+	int name = argc > 0 && streq(argv[0], "dev") ? 2 : 1;
+
+	for (int i = 0; cmd->spec.tail && i < argc; i++) {
+		if (streq(argv[i], "--"))
+			return i + 1;
+		if (!cmd->spec.n && i == name)
+			return i;
+	}
+	return cmd->spec.tail && !cmd->spec.n && argc == name ? name : 0;
+}
+
+/* Before the command's own words there are others. */
+static void complete_words(const struct cmd *cmd, int others, int argc, char **argv)
 {
 	const struct args_word *prev = argc > 0 ? args_find(&cmd->spec, argv[argc - 1]) : NULL;
+	int before = before_command(cmd, argc, argv);
 
-	for (int i = 0; i < argc; i++) {
-		if (cmd->spec.tail && streq(argv[i], "--")) {
-			out_line("@command %d", i + 1);
-			return;
-		}
+	if (before) {
+		out_line("@command %d", others + before);
+		return;
 	}
 	if (prev && prev->value) {
 		complete_value(prev->value);
@@ -237,7 +252,7 @@ static void complete_words(const struct cmd *cmd, int argc, char **argv)
 		return;
 	for (size_t i = 0; i < cmd->spec.n; i++)
 		out_line("%s", cmd->spec.words[i].name);
-	if (cmd->spec.tail)
+	if (cmd->spec.tail && cmd->spec.n)
 		out_line("%s", "--");
 }
 
@@ -266,7 +281,7 @@ static int complete(int argc, char **argv)
 	}
 	cmd = find_cmd(argv[used]);
 	if (cmd)
-		complete_words(cmd, argc - used - 1, argv + used + 1);
+		complete_words(cmd, used + 1, argc - used - 1, argv + used + 1);
 	return out_plain_end();
 }
 

@@ -106,6 +106,8 @@ names_are_there() {
 
 # COMMAND is completed as if it stood alone, though words of vnetctl's are in it.
 command_is_completed() {
+	local exec
+
 	mkdir "$BATS_TEST_TMPDIR/mode"
 	touch "$BATS_TEST_TMPDIR/mode/disk.img"
 	printf '#!/bin/sh\n' >"$bin/vt-qemu-system"
@@ -118,6 +120,12 @@ command_is_completed() {
 		"$BATS_TEST_TMPDIR/mode/disk.img"
 	offers "vnetctl -n 1 open-exec vm0 -- vt-qemu-system -- $BATS_TEST_TMPDIR/mode/di" \
 		"$BATS_TEST_TMPDIR/mode/disk.img"
+	offers 'vnetctl exec vm' 'vm0 vm1'
+	for exec in "exec vm0" "-c=never exec dev vm0" "exec vm0 --" "exec dev vm0 --"; do
+		offers "vnetctl $exec vt-qemu" vt-qemu-system
+		offers "vnetctl $exec vt-qemu-system mode $BATS_TEST_TMPDIR/mode/di" \
+			"$BATS_TEST_TMPDIR/mode/disk.img"
+	done
 }
 
 # A name is text: nothing in it is run or expanded.
