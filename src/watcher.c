@@ -47,8 +47,8 @@ static bool is_there(const struct ward *ward)
 	return there;
 }
 
-/* It has the mark, perhaps with another node since it was moved away and back; or an admin has given
- * it another group; but not another open-exec's mark, nor the lifeline of one with lifetime
+/* It has the mark, perhaps with another node since it was moved away and back; or an admin has
+ * given it another group; but not another open-exec's mark, nor the lifeline of one with lifetime
  * persistent. Returns 1, 0, or a recorded failure. */
 static int is_mine(struct duty *duty, const struct ward *ward, const struct dev *now)
 {

@@ -278,7 +278,10 @@ vm0 (vm0) uid 0: disk.img -netdev tap,id=vnet0,fd=FD -device virtio-net-pci,netd
 	['vnetctl open-exec vm0 link eth0 -- qemu-system-x86_64 disk.img -nic tap,fd={fd},model=e1000,mac={mac}']='
 vm0 (vm0) uid 0: disk.img -nic tap,fd=FD,model=e1000,mac=MAC'
 
-	['vnetctl open-exec vm0 link eth0 mode bridge lifetime fd run-as vm -- qemu-system-x86_64 disk.img']='
+	['vnetctl open-exec vm0 link eth0 mode bridge lifetime watched -- qemu-system-x86_64 disk.img']='
+vm0 (vm0) uid 0: disk.img -net nic,model=virtio,macaddr=MAC -net tap,fd=FD'
+
+	['vnetctl open-exec vm0 link eth0 mode bridge run-as vm -- qemu-system-x86_64 disk.img']='
 vm0 (vm0) uid 64321: disk.img -net nic,model=virtio,macaddr=MAC -net tap,fd=FD'
 
 	['vnetctl open-exec vm0 link eth0 queues 4 dev vm1 link br0 -- qemu-system-x86_64 -smp 4 disk.img']='
@@ -311,6 +314,8 @@ MAC'
 
 	["vnetctl -j list used | jq -r '.[] | .ifname, .users[].pid'"]='vm9
 PID'
+
+	['vnetctl exec vm9 ip -br link show dev vm9']='vm9 * U* * MAC <*> '
 
 	["yes 'create ci%d link eth0' | head -n 3 | vnetctl -batch -"]='ci0
 ci1
