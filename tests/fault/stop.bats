@@ -368,7 +368,7 @@ both_stopped() {
 }
 
 @test "stop: destroy orphans, when an orphan is wanted" {
-	prepare() { pen_has sw0 || orphan_new sw0 link lower address $MAC lifetime watched; }
+	prepare() { pen_has sw0 || orphan_new sw0 link lower address $MAC; }
 	then_vm sw0
 	row_begin "destroy orphans x open-exec"
 	stop_each "first both" main destroy orphans

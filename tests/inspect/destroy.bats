@@ -171,8 +171,8 @@ no_such() {
 }
 
 @test "destroy: only orphans" {
-	orphan_new left link lower lifetime watched
-	orphan_new right link lower mode bridge lifetime watched
+	orphan_new left link lower
+	orphan_new right link lower mode bridge
 	hold vm0 vm0 link lower lifetime watched
 	hold vm1 vm1 link lower lifetime fd
 	made vm2 t0
@@ -183,7 +183,7 @@ no_such() {
 	assert_err ""
 	shows "ipm0 t0 vm0 vm1 vm2"
 	# One by its name is as good.
-	orphan_new left link lower lifetime watched
+	orphan_new left link lower
 	run_vn destroy left
 	assert_status 0
 	assert_err ""
@@ -379,8 +379,8 @@ asks_about() {
 	dels 3 "$BATS_TEST_TMPDIR/trace"
 	shows "ipm0"
 	# Orphans, too, in one.
-	orphan_new left link lower lifetime watched
-	orphan_new right link lower lifetime watched
+	orphan_new left link lower
+	orphan_new right link lower
 	straced "$BATS_TEST_TMPDIR/trace" sendto,sendmsg destroy orphans
 	shows "ipm0"
 	dels 1 "$BATS_TEST_TMPDIR/trace"

@@ -85,7 +85,7 @@ keeps() {
 
 # vm0 is an orphan, and its user then nobody's prey; WORDS of vnetctl, else it is by hand
 used_orphan() {
-	orphan vm0 link lower address $MAC lifetime watched
+	orphan vm0 link lower address $MAC
 	if (($#)); then
 		vm user vm0 "$@"
 	else
@@ -272,7 +272,9 @@ window() {
 # between POINT RIVAL ARGS... - vnetctl ARGS is stopped before that call of its own while the
 # shell text RIVAL runs
 between() {
-	local rc=0 no_wait=1
+	local rc=0
+	# shellcheck disable=SC2034 # for hit
+	local no_wait=1
 
 	hit stop "$1" "$2" main "${@:3}" || rc=$?
 	((!rc)) || fail "the point was not hit"
@@ -333,7 +335,7 @@ main_was() {
 	main_was 'exited 2' "vnetctl: cannot remove vm0: Device or resource busy: it is held by vmm (pid $(pen_pid vmm)): 'force' removes it all the same, and its guest loses the network"
 	none_lost
 	pen_clear
-	vn -j list orphaned | jq -e 'map(.ifname) == ["vm0"]'
+	wait_until 5 is_orphan vm0
 	vn destroy orphans
 	all_gone
 }
@@ -578,7 +580,7 @@ still_inside() {
 	assert_out ""
 	assert_err "$(still_inside)"
 	[[ $(vn list) == "" ]]
-	! pid_gone "$(bg_pid closer)"
+	run ! pid_gone "$(bg_pid closer)"
 	kill -9 "$(bg_pid closer)"
 	all_gone
 }

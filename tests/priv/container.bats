@@ -252,7 +252,6 @@ without() {
 }
 
 @test "container: /proc/sys is read-only" {
-	local words
 
 	# shellcheck disable=SC2317 # called below
 	ro() {
