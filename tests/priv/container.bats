@@ -252,7 +252,6 @@ without() {
 }
 
 @test "container: /proc/sys is read-only" {
-
 	# shellcheck disable=SC2317 # called below
 	ro() {
 		in_ns "$NS" unshare -m bash -c 'mount -o bind,ro /proc/sys /proc/sys && exec "$@"' sh \
