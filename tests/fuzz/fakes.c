@@ -10,12 +10,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/magic.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <poll.h>
@@ -26,7 +28,9 @@
 #include <sys/auxv.h>
 #include <sys/capability.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -669,6 +673,29 @@ ssize_t fake_readlinkat(int dir, const char *path, char *buf, size_t size)
 	return (ssize_t)n;
 }
 
+/* Of a holder's descriptor. */
+ssize_t fake_readlink(const char *path, char *buf, size_t size)
+{
+	(void)path;
+	CHECK(size > 9);
+	memcpy(buf, "/dev/tap7", 9);
+	return fate() ? -1 : 9;
+}
+
+int fake_statvfs(const char *path, struct statvfs *fs)
+{
+	(void)path;
+	*fs = (struct statvfs){ .f_flag = ST_NOSUID };
+	return fate() ? -1 : 0;
+}
+
+ssize_t fake_getxattr(const char *path, const char *name, void *value, size_t size)
+{
+	(void)path;
+	CHECK(!strcmp(name, "security.capability") && !value && !size);
+	return fate() ? -1 : 20;
+}
+
 int fake_faccessat(int dir, const char *path, int mode, int flags)
 {
 	CHECK(of(dir) && path && !mode && !flags);
@@ -835,6 +862,22 @@ static int attach(struct fd *f, struct ifreq *ifr)
 	return 0;
 }
 
+/* A device with one feature. */
+static int tell_features(void *question)
+{
+	struct ethtool_sset_info *set = question;
+	struct ethtool_gstrings *names = question;
+	struct ethtool_gfeatures *now = question;
+
+	if (set->cmd == ETHTOOL_GSSET_INFO)
+		set->data[0] = 1;
+	else if (names->cmd == ETHTOOL_GSTRINGS)
+		snprintf((char *)names->data, ETH_GSTRING_LEN, "tx-checksum-ip-generic");
+	else
+		now->features[0].active = 1;
+	return 0;
+}
+
 int fake_ioctl(int fd, unsigned long request, ...)
 {
 	struct fd *f = of(fd);
@@ -845,9 +888,11 @@ int fake_ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	ifr = va_arg(ap, struct ifreq *);
 	va_end(ap);
-	CHECK(f && (f->what == TUN || f->what == QUEUE));
+	CHECK(f && (f->what == TUN || f->what == QUEUE || request == SIOCETHTOOL));
 	if (fate())
 		return -1;
+	if (request == SIOCETHTOOL)
+		return tell_features(ifr->ifr_data);
 	if (request == TUNSETIFF)
 		return attach(f, ifr);
 	l = link_by_index(-1, f->ifindex);
@@ -1538,8 +1583,21 @@ pid_t fake_setsid(void)
 
 int fake_prctl(int option, ...)
 {
-	(void)option;
-	return fate() ? -1 : 0;
+	va_list ap;
+
+	if (fate())
+		return -1;
+	va_start(ap, option);
+	if (option == PR_GET_PDEATHSIG)
+		*va_arg(ap, int *) = SIGKILL;
+	va_end(ap);
+	return 0;
+}
+
+int fake_raise(int sig)
+{
+	CHECK(sig == SIGKILL);
+	return 0;
 }
 
 void (*fake_signal(int sig, void (*handler)(int)))(int)
