@@ -176,7 +176,7 @@ group: files' >"$BATS_TEST_TMPDIR/nsswitch.conf"
 		device "$c"
 		spawn_co "$c" vn open-exec "${WORDS[@]}" run-as nobody args none -- "$PROBE" hold
 		wait_text "$BATS_TEST_TMPDIR/$c.out" '^{'
-		[[ $c == old-macvtap ]] && n=1 || n=0
+		[[ $c == *-tap ]] && n=0 || n=1
 		wait_until 5 count "$n" vnetctls
 		count "$n" watchers
 		[[ -z $(cat "/proc/$(bg_pid "$c")/task/$(bg_pid "$c")/children") ]]
