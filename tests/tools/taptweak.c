@@ -167,6 +167,14 @@ static void get_all(int fd)
 	printf(" filter %d\n", filter.len);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* A queue of the tap, by its own flags: those of the descriptor become the device's. */
 static int attach(const char *name)
 {
@@ -183,17 +191,12 @@ static int attach(const char *name)
 	fclose(f);
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	ifr.ifr_flags = (short)(flags & ~(unsigned)IFF_PERSIST);
-	if (ioctl(fd, TUNSETIFF, &ifr))
-		die(name);
+	/* A vnetctl that looks around has a duplicate of the last holder's for a moment. */
+	for (int64_t end = now_ms() + 5000; ioctl(fd, TUNSETIFF, &ifr); usleep(1000)) {
+		if (errno != EBUSY || now_ms() > end)
+			die(name);
+	}
 	return fd;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* The byte behind the headers that says UDP, if it is IPv4 at all. */
