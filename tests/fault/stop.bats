@@ -171,6 +171,8 @@ judge() {
 	[[ $(pen_count vmm) == "$holders" ]] || why="$(pen_count vmm) guests instead of $holders"
 	none_lost 2>/dev/null || why="$(<"$(lost)")"
 	pen_kill vmm
+	wait_until 5 pen_empty 2>/dev/null || why='somebody is left'
+	gone_too
 	wait_until 8 is_clean 2>/dev/null || why='something is left'
 	[[ ! $why ]] || verdict=wrong
 }
@@ -197,6 +199,8 @@ clean_slate() {
 }
 
 prepare() { :; }
+# What a command leaves that is to leave it.
+gone_too() { :; }
 first_ends=''
 
 exists() {
@@ -278,6 +282,57 @@ exists() {
 			stop_each both main open-exec sw%d link lower lifetime $a "${HOLD[@]}"
 		done
 	done
+}
+
+@test "stop: taps" {
+	prepare() { pen_has sw0 || pen_vn create sw0 type tap address $MAC; }
+	then_vm sw0
+	row_begin "tap: destroy x open-exec"
+	stop_each "first second" main destroy sw0
+	row_begin "tap: open-exec x open-exec"
+	stop_each "first second" main open-exec sw0 "${HOLD[@]}"
+	then_run destroy sw0
+	row_begin "tap: open-exec x destroy"
+	stop_each "first second" main open-exec sw0 "${HOLD[@]}"
+	prepare() { :; }
+	then_vm sw0 type tap
+	row_begin "tap: open-exec new x open-exec new"
+	stop_each "first second" main open-exec sw0 type tap "${HOLD[@]}"
+	then_vm sw0 link lower
+	row_begin "tap: open-exec new x macvtap, fd"
+	stop_each "first second" main open-exec sw0 type tap "${HOLD[@]}"
+	then_vm sw0 type tap
+	row_begin "macvtap, fd x tap: open-exec new"
+	stop_each "first second" main open-exec sw0 link lower "${HOLD[@]}"
+}
+
+@test "stop: create and mode" {
+	local first_ends=1
+
+	# What create leaves is taken by the one that comes later, or is destroyed.
+	then_vm sw0
+	row_begin "create x open-exec"
+	clean_slate() { ! pen_has sw0 || pen_vn destroy sw0 if-exists; wait_until 10 is_clean; }
+	gone_too() { pen_vn -q destroy sw0 if-exists; }
+	stop_each "first both" main create sw0 link lower
+	then_run create sw0 link lower
+	row_begin "create x create"
+	stop_each "first second" main create sw0 link lower
+	then_vm sw0 link lower
+	row_begin "create x open-exec new, fd"
+	stop_each "first second" main create sw0 link lower
+	row_begin "open-exec new, fd x create"
+	then_run create sw0 link lower
+	first_ends=''
+	stop_each "first second" main open-exec sw0 link lower "${HOLD[@]}"
+	first_ends=1
+	prepare() { exists; }
+	then_run destroy sw0
+	row_begin "mode x destroy"
+	stop_each "first second both" main mode sw0 bridge
+	then_vm sw0
+	row_begin "mode x open-exec"
+	stop_each "first both" main mode sw0 bridge
 }
 
 # --- two stopped at once --------------------------------------------------------------
