@@ -111,6 +111,19 @@ choose() {
 	done
 }
 
+# stop_at POINT WHO ARGS... - false when it had fewer calls this time, or does not end
+stop_at() {
+	local rc=0
+
+	hit stop "$1" "$rival" "${@:2}" || rc=$?
+	((rc < 2)) || wrong "point $1: it does not end"
+	((rc)) || return 0
+	pen_kill vmm
+	((rc < 2)) || pen_clear
+	clean_slate
+	return 1
+}
+
 # stop_each ALLOWED WHO ARGS... - WHO of vnetctl ARGS is stopped
 stop_each() {
 	local allowed=" $1 " n begin slowest=0 slowest_rest=0
@@ -126,12 +139,7 @@ stop_each() {
 		prepare
 		rm -f "$T"/rival.* "$(lost)"
 		begin=${EPOCHREALTIME/./}
-		if ! hit stop "$n" "$rival" "$@"; then
-			# This time it had fewer calls.
-			pen_kill vmm
-			clean_slate
-			continue
-		fi
+		stop_at "$n" "$@" || continue
 		rest=$(((${EPOCHREALTIME/./} - begin) / 1000 - hit_ms))
 		((hit_ms <= slowest)) || slowest=$hit_ms
 		((rest <= slowest_rest)) || slowest_rest=$rest
@@ -393,11 +401,7 @@ both_stopped() {
 		then_stopped "${pairs[k]#* }" "${b[@]}"
 		rm -f "$T"/rival.* "$(lost)"
 		begin=${EPOCHREALTIME/./}
-		if ! hit stop "${pairs[k]% *}" "$rival" main open-exec "${a[@]}" "${HOLD[@]}"; then
-			pen_kill vmm
-			clean_slate
-			continue
-		fi
+		stop_at "${pairs[k]% *}" main open-exec "${a[@]}" "${HOLD[@]}" || continue
 		rest=$(((${EPOCHREALTIME/./} - begin) / 1000 - hit_ms))
 		((rest <= slowest_rest)) || slowest_rest=$rest
 		judge
