@@ -620,8 +620,13 @@ static int stat_proc(struct stat *st)
 
 int fake_stat(const char *path, struct stat *st)
 {
-	CHECK(!strcmp(path, "/proc/self/ns/pid"));
-	return stat_proc(st);
+	bool user = !strcmp(path, "/proc/self/ns/user");
+	int r;
+
+	CHECK(user || !strcmp(path, "/proc/self/ns/pid"));
+	r = stat_proc(st);
+	st->st_ino += user;
+	return r;
 }
 
 int fake_fstatat(int dir, const char *path, struct stat *st, int flags)
@@ -1404,7 +1409,8 @@ static int talk_of_nsids(struct fd *f, const struct nlmsghdr *nlh)
 		ns = ns_of(nsid);
 	if (ns < 0)
 		return ENOENT;
-	reply_nsid(f, nlh, world.nsid[ns] ? world.nsid[ns] : -1);
+	/* Home calls itself 0: see LINK_NETNSID above. */
+	reply_nsid(f, nlh, world.nsid[ns] ? world.nsid[ns] : ns ? -1 : 0);
 	return 0;
 }
 
