@@ -12,6 +12,15 @@
 #include "netns.h"
 #include "tapfd.h"
 
+/* Where nobody keeps the namespace but the holder's queue, which nobody can enter by. */
+static int number_by_holder(const struct holders *seen, const struct dev *dev, dev_t *number)
+{
+	if (fail_errnum() != ESRCH || holders_number_of(seen, dev->name, dev->ifindex, number) <= 0)
+		return fail_code();
+	fail_clear();
+	return 0;
+}
+
 static int node_number(struct dev_home *home, struct holders *seen, const struct dev *dev,
 		       dev_t *number, char path[64])
 {
@@ -21,7 +30,9 @@ static int node_number(struct dev_home *home, struct holders *seen, const struct
 		id = dev_node_id(home, dev);
 	} else {
 		nsfd = lifeline_open(home, seen, dev->netnsid, path);
-		if (nsfd < 0 || netns_enter(nsfd) < 0)
+		if (nsfd < 0)
+			return number_by_holder(seen, dev, number);
+		if (netns_enter(nsfd) < 0)
 			return fail_code();
 		sysfs = tapfd_sysfs();
 		netns_return(home->nsfd);

@@ -351,14 +351,6 @@ static int make(struct nic *nic, struct lifeline *shared)
 	return bring_up(nic, shared);
 }
 
-/* A second reader silently takes part of the guest's traffic. */
-static int refuse_held(const struct nic *nic, const struct held *held)
-{
-	fail_errno(EBUSY, NULL, "cannot open %s", nic->dev.name);
-	held_explain(held->holder);
-	return held->holder ? fail_hint("'share' opens it all the same") : fail_code();
-}
-
 /* Takes the claim, as soon as the device is not about to be removed by its watcher. */
 static int claim(struct nic *nic)
 {
@@ -417,6 +409,33 @@ static int share(struct nic *nic, struct holders *seen, const struct holder *hol
 	return 0;
 }
 
+/* Tries it, and lets go again. */
+static bool can_share(struct nic *nic, struct holders *seen, const struct holder *holder)
+{
+	const enum nic_lifetime lifetime = nic->lifetime;
+	bool can;
+
+	fail_hold();
+	can = share(nic, seen, holder) == 0;
+	fail_release();
+	while (nic->queues)
+		close(nic->fds[--nic->queues]);
+	lifeline_close(&nic->birth.own);
+	nic->shared = false;
+	nic->lifetime = lifetime;
+	return can;
+}
+
+/* A second reader silently takes part of the guest's traffic. */
+static int refuse_held(struct nic *nic, struct holders *seen, const struct held *held)
+{
+	const bool can = held->holder && can_share(nic, seen, held->holder);
+
+	fail_errno(EBUSY, NULL, "cannot open %s", nic->dev.name);
+	held_explain(held->holder);
+	return can ? fail_hint("'share' opens it all the same") : fail_code();
+}
+
 /* Nobody has renamed another device to this name before it was opened. */
 static int check_identity(const struct nic *nic)
 {
@@ -440,7 +459,7 @@ static int take(struct nic *nic, struct lifeline *shared)
 		return fail_code();
 	if (held.state == HELD_YES)
 		return nic->share && held.holder ? share(nic, &seen, held.holder) :
-						   refuse_held(nic, &held);
+						   refuse_held(nic, &seen, &held);
 	if (nic->dev.netnsid >= 0)
 		return fail_refuse("cannot open %s: its guest is gone, and it goes too",
 				   nic->dev.name);

@@ -690,3 +690,31 @@ in_user_ns() {
 	refused 125 "$line" open-exec t0 link br0 -- true
 	assert_gone "$NS" t0
 }
+
+# Runs a command without the descriptor of its device's namespace.
+# shellcheck disable=SC2016 # for the inner shell
+CLOSED_NETNS=(bash -c 'for f in /proc/$$/fd/*; do
+		[[ $(readlink "$f") != net:* ]] || eval "exec ${f##*/}>&-"
+	done
+	exec "$@"' sh)
+
+@test "errors: share is named where it opens the device, and nowhere else" {
+	local held
+
+	lower_new "$NS"
+	spawn_co vm0 vn open-exec vm0 link lower lifetime fd args none -- \
+		"${CLOSED_NETNS[@]}" "$PROBE" hold
+	wait_text "$BATS_TEST_TMPDIR/vm0.out" '^{'
+	held="cannot open vm0: Device or resource busy: it is held by probe (pid $(bg_pid vm0))"
+	refused 125 "$held: 'share' opens it all the same" open-exec vm0 -- true
+	run_vn open-exec vm0 share args none -- "$PROBE"
+	assert_status 0
+	assert_err ""
+	jq -e '[.fds[] | select(.ifname == "vm0")] | length == 1' <<<"$output"
+	# More queues than there are cannot be shared.
+	refused 125 "$held" open-exec vm0 queues 2 -- true
+	refused 125 "cannot share 2 queues of vm0: its holder has 1" \
+		open-exec vm0 queues 2 share -- true
+	co_eof vm0
+	wait_until 5 no_marks
+}

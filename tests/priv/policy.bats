@@ -198,7 +198,7 @@ lists() {
 }
 
 @test "policy: an orphan of another's stays, and does not count as mine" {
-	orphan or0 link lower lifetime watched
+	orphan or0 link lower
 	may alice destroy orphans
 	assert_there "$NS" or0
 	may alice -q list orphaned
