@@ -231,6 +231,9 @@ guests() {
 	ip -n "$NS" link set vm2 netns "$OTHER"
 	spawn_co vm3 vn open-exec vm3 link lower lifetime fd args none -- "$PROBE" hold
 	wait_text "$BATS_TEST_TMPDIR/vm3.out" '^{'
+	spawn_co in3 nsenter --net="$(json "$NS" '.[] | select(.ifname == "vm3").netns' -d list)" \
+		sh -c 'echo ready; read -r _'
+	wait_text "$BATS_TEST_TMPDIR/in3.out" ready
 	keys=$(
 		json "$NS" '.[] | keys[], (.users[] | keys[])' -d list
 		json "$OTHER" '.[] | keys[]' -d list

@@ -481,7 +481,7 @@ as_text() {
 		"isolated", "mode", "address", "guest_address", "mtu", "operstate", "flags",
 		"queues", "txqlen", "group", "ifalias", "altnames", "persist", "vnet_hdr",
 		"multi_queue", "owner", "made", "lifetime", "orphaned", "netnsid", "node",
-		"users", "netns" ]'
+		"users", "netns", "inside" ]'
 
 	population
 	attributes
