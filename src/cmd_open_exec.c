@@ -108,7 +108,7 @@ static int take_pin(const char *word, const char *text, void *field)
 static const struct args_word words[] = {
 	PLAN_WORDS(offsetof(struct nic, want)),
 	{ .name = "share", .per_dev = true, .offset = offsetof(struct nic, share),
-	  .help = "open it though somebody holds it: both then get a part of the traffic" },
+	  .help = "take it though somebody holds it: both then get a part of the traffic" },
 	{ .name = "fd", .value = "N", .parse = take_pin, .per_dev = true,
 	  .offset = offsetof(struct nic, pin),
 	  .help = "number that the descriptor shall have in COMMAND" },

@@ -50,14 +50,14 @@ ended() {
 
 	vn create vm-bridge link lower mode bridge address 52:54:00:00:00:01
 	spawn_bg bridge vn open-exec vm-bridge -- "${QEMU_CMD[@]}"
-	spawn_co vepa vn open-exec vm-vepa link lower mode vepa \
+	spawn_co vepa vn open-exec vm-vepa link lower mode vepa lifetime watched \
 		address 52:54:00:00:00:02 -- "${QEMU_CMD[@]}" -monitor stdio \
 		-netdev 'tap,id=n0,fd={fd}' \
 		-device 'virtio-net-pci,netdev=n0,mac={mac}'
-	spawn_bg private vn open-exec vm-private link lower mode private \
+	spawn_bg private vn open-exec vm-private link lower mode private lifetime watched \
 		address 52:54:00:00:00:03 -- "${QEMU_CMD[@]}"
 	spawn_bg passthru in_ns "$WHOLE" "$VNETCTL" open-exec vm-passthru \
-		link lower mode passthru -- "${QEMU_CMD[@]}"
+		link lower mode passthru lifetime watched -- "${QEMU_CMD[@]}"
 	spawn_bg tap in_ns "$BRIDGED" "$VNETCTL" open-exec vm-tap link br0 \
 		address 52:54:00:00:00:05 args netdev -- "${QEMU_CMD[@]}"
 
@@ -89,7 +89,7 @@ ended() {
 @test "qemu: a normal quit takes passthru and tap along, too" {
 	lower_new "$NS"
 	bridge_new "$NS" br0 port0 wire
-	spawn_co passthru vn open-exec vm-passthru link lower mode passthru -- \
+	spawn_co passthru vn open-exec vm-passthru link lower mode passthru lifetime watched -- \
 		"${QEMU_CMD[@]}" -monitor stdio
 	spawn_co tap vn open-exec vm-tap link br0 -- "${QEMU_CMD[@]}" \
 		-monitor stdio
@@ -141,7 +141,7 @@ ends() {
 
 	vn create vm-old link lower address 52:54:00:00:00:01
 	daemon old -- vm-old
-	daemon new -- vm-new link lower mode bridge address 52:54:00:00:00:02
+	daemon new -- vm-new link lower mode bridge lifetime watched address 52:54:00:00:00:02
 	daemon tap -n "$BRIDGED" -- vm-tap link br0 address 52:54:00:00:00:03
 	leased "$NS" 52:54:00:00:00:01
 	leased "$NS" 52:54:00:00:00:02

@@ -60,7 +60,8 @@ up() {
 	guest_net "$NS"
 	guest_new guest "$LEASES"
 	spawn_bg guest vn open-exec a link lower mode bridge address "${MAC[1]}" \
-		dev b link lower mode bridge address "${MAC[2]}" vhost off -- "${GUEST[@]}"
+		dev b link lower mode bridge address "${MAC[2]}" vhost off lifetime watched -- \
+		"${GUEST[@]}"
 	wait_until 20 qemu_runs
 	pid=$(qemu_of "$NS")
 	line=$(tr '\0' ' ' <"/proc/$pid/cmdline")
@@ -105,7 +106,8 @@ eth1 ${MAC[2]}"
 
 	bridge_new "$NS" br0 port0 far
 	for i in {0..7}; do
-		words+=(dev "m$i" link lower)
+		vn create "m$i" link lower
+		words+=(dev "m$i")
 	done
 	up vm "${words[@]}" dev t0 link br0 dev t1 type tap
 	count 1 watchers
@@ -128,13 +130,16 @@ eth1 ${MAC[2]}"
 	local file=$BATS_TEST_TMPDIR/pid
 
 	bridge_new "$NS" br0 port0 far
-	up vm a link lower dev t link br0
+	vn create a link lower
+	up vm a dev t link br0
 	say vm quit
 	bg_end vm 10
 	((status == 0))
 	all_gone a t
 
-	run_vn open-exec a link lower dev b link lower dev t link br0 -- "${QEMU_STOPPED[@]}" \
+	vn create a link lower
+	vn create b link lower
+	run_vn open-exec a dev b dev t link br0 -- "${QEMU_STOPPED[@]}" \
 		-daemonize -pidfile "$file"
 	assert_status 0
 	assert_err ""
@@ -333,9 +338,9 @@ nothing_of() {
 				lifetime "$life"
 		done
 	done
-	# Nothing that was there is in the kernel's way but where it says so.
+	# The same of one that was there.
 	vn create a link lower address "${MAC[1]}"
-	soon "cannot bring up a: Address already in use: ${MAC[1]} is already used by b on lower" \
+	soon "open-exec: b and a exclude each other: both have ${MAC[1]} on lower" \
 		-q b link lower address "${MAC[1]}" dev a
 }
 

@@ -419,7 +419,7 @@ harness_dies() {
 	local pid
 
 	guest_net "$NS" wire
-	spawn_bg qemu vn open-exec vm0 link lower mode bridge address "${MAC[1]}" run-as nobody -- \
+	spawn_bg qemu vn open-exec vm0 link lower mode bridge lifetime watched address "${MAC[1]}" run-as nobody -- \
 		"${QEMU_CMD[@]}"
 	[[ $(wait_lease "${MAC[1]}") == 10.9.0.* ]]
 	pid=$(bg_pid qemu)
