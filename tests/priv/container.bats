@@ -251,6 +251,36 @@ without() {
 	in_ns "$NS" setpriv "--bounding-set=-$1" "--inh-caps=-$1" "$VNETCTL" "${@:2}"
 }
 
+# All in a pid namespace are killed when its process 1 ends: guest and watcher.
+@test "container: a watcher in a pid namespace" {
+	local words warning="vnetctl: warning: m0: its watcher is killed with this pid namespace, and m0 stays then: made with 'lifetime fd' it would need none"
+
+	# shellcheck disable=SC2317 # called below
+	in_pidns() {
+		in_ns "$NS" unshare --pid --fork --mount-proc "$VNETCTL" "$@"
+	}
+	for words in "m0 link lower lifetime watched" m0; do
+		[[ $words != m0 ]] || vn create m0 link lower
+		# shellcheck disable=SC2086 # words
+		run_cmd in_pidns open-exec $words args none -- true
+		assert_status 0
+		assert_err "$warning"
+		wait_until 5 is_orphan m0
+		vn destroy orphans
+	done
+	for words in "m0 link lower" "m0 link lower lifetime persistent" "m0 lifetime persistent" \
+		"t0 link br0"; do
+		# shellcheck disable=SC2086 # words
+		run_cmd in_pidns open-exec $words args none -- true
+		assert_status 0
+		assert_err ""
+	done
+	# And where there is none that ends.
+	run_vn open-exec m1 link lower lifetime watched args none -- true
+	assert_status 0
+	assert_err ""
+}
+
 @test "container: /proc/sys is read-only" {
 	# shellcheck disable=SC2317 # called below
 	ro() {
