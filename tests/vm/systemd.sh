@@ -142,12 +142,12 @@ given_up() {
 
 # --- what there is ------------------------------------------------------------
 
-# The ids of lifelines: 0x56......
+# The ids of lifelines: 0x56...... to 0x5e......
 marks() {
 	local word id _
 
 	ip netns list-id | while read -r word id _; do
-		[[ $word != nsid ]] || ((id >> 24 != 0x56)) || echo "$word $id"
+		[[ $word != nsid ]] || ((id >> 24 < 0x56 || id >> 24 > 0x5e)) || echo "$word $id"
 	done
 }
 
@@ -481,7 +481,7 @@ ip link add br0 type bridge && ip link add dm0 type dummy
 ip link set dm0 master br0 up && ip link set br0 up
 
 once='s/^Restart=.*/Restart=no/'
-watched='s/lifetime fd/lifetime watched/'
+watched='s/ run-as/ lifetime watched&/'
 tap=('s/eth0/br0/' 's/^DeviceAllow=char-macvtap.*/DeviceAllow=\/dev\/net\/tun rw/' 's/ CAP_SYS_ADMIN//')
 vhost=('s/ run-as/ vhost on&/' 's/^DeviceAllow=.dev.kvm.*/&\nDeviceAllow=\/dev\/vhost-net rw/')
 
