@@ -297,8 +297,12 @@ static char **prepare_command(struct job *job)
 		fail_errno(ENOMEM, NULL, "cannot prepare COMMAND's arguments");
 		return NULL;
 	}
-	for (size_t i = 0; i < job->req.n; i++)
-		describe(&job->req.nics[i], &told[i]);
+	for (size_t i = 0; i < job->req.n; i++) {
+		struct nic *nic = &job->req.nics[i];
+
+		describe(nic, &told[i]);
+		nic_warn(nic);
+	}
 	if (expand_environment(told, job->req.n) == 0)
 		argv = expand_command(job->req.argc, job->req.argv, told, job->req.n,
 				      args_form(job));
@@ -312,8 +316,6 @@ static int settle_all(struct job *job)
 		if (nic_settle(&job->req.nics[i], &job->ll, job->arm) < 0)
 			return fail_code();
 	}
-	for (size_t i = 0; i < job->req.n; i++)
-		nic_warn(&job->req.nics[i]);
 	return 0;
 }
 

@@ -558,6 +558,17 @@ static int reset(struct nic *nic)
 	return tapfd_reset(nic->fds[0], has_node);
 }
 
+static void warn_of_life(const struct nic *nic)
+{
+	if (nic->unproven)
+		warn("%s: without a lifeline a vnetctl that cannot see COMMAND takes it for unused",
+		     nic->dev.name);
+	if (nic->lifetime == LIFE_WATCHED && !holders_in_first_pidns())
+		warn("%s: its watcher is killed with this pid namespace, and %s stays then: made "
+		     "with 'lifetime fd' it would need none",
+		     nic->dev.name, nic->dev.name);
+}
+
 int nic_settle(struct nic *nic, const struct lifeline *shared, int arm)
 {
 	if (nic->shared)
@@ -568,8 +579,10 @@ int nic_settle(struct nic *nic, const struct lifeline *shared, int arm)
 		return fail_code();
 	if (nic->lifetime == LIFE_FD && nic->dev.persist) {
 		nic->unpersisted = true;
-		return tapfd_set_persist(nic->fds[0], false);
+		if (tapfd_set_persist(nic->fds[0], false) < 0)
+			return fail_code();
 	}
+	warn_of_life(nic);
 	return 0;
 }
 
@@ -650,13 +663,6 @@ void nic_warn(struct nic *nic)
 {
 	const struct dev *link = &nic->link;
 
-	if (nic->unproven)
-		warn("%s: without a lifeline a vnetctl that cannot see COMMAND takes it for unused",
-		     nic->dev.name);
-	if (nic->lifetime == LIFE_WATCHED && !holders_in_first_pidns())
-		warn("%s: its watcher is killed with this pid namespace, and %s stays then: made "
-		     "with 'lifetime fd' it would need none",
-		     nic->dev.name, nic->dev.name);
 	if (!link->ifindex)
 		return;
 	/* Up is up only as far as the lower device is. */

@@ -80,7 +80,8 @@ int nic_take(struct nic *nic, struct lifeline *shared);
 int nic_open_vhost(struct nic *nic, enum nic_vhost vhost);
 
 /* Makes the last changes: a device that was there before comes up and has its mark (with the
- * watcher's orders, arm, or -1), a tap loses its persistence. Returns 0 or a recorded failure. */
+ * watcher's orders, arm, or -1), a tap loses its persistence. Warns of a lifetime that does less
+ * than one would think. Returns 0 or a recorded failure. */
 int nic_settle(struct nic *nic, const struct lifeline *shared, int arm);
 
 /* Lets the descriptors that the VM is promised pass an exec. Returns 0 or a
@@ -100,7 +101,7 @@ void nic_undo(struct nic *nic, int arm);
 void nic_release(struct nic *nic);
 
 /* Warnings that save an evening: a lower device that is down, wireless or itself a
- * macvlan; a watcher or a lifeline that does less than one would think. Never fails. */
+ * macvlan. Never fails. */
 void nic_warn(struct nic *nic);
 
 #endif
