@@ -105,6 +105,9 @@ survivable() {
 	openat\ *\ fd | openat\ *\ [1-9]* | statx\ *\ [0-9] | statx\ *\ [1-9]*)
 		[[ $3 == EPERM ]]
 		;;
+	# Whether the host's IPv6 is off already: else it is switched off.
+	openat\ *\ 0x80000\ /proc/sys/net/ipv6/conf/*) ;;
+	read\ *\ 0x1) [[ $2 == openat\ *\ 0x80000\ /proc/sys/net/ipv6/conf/* ]] ;;
 	# There is another way to the node.
 	openat\ *\ /dev/tap* | openat\ *\ /proc/self/fd/*) ;;
 	newfstatat\ *) [[ $2 == *\ /dev/tap* ]] ;;
