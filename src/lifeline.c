@@ -240,8 +240,21 @@ unsigned lifeline_place(uint32_t mark, const char *name)
 	return ((mark >> 1) - name_hash(name)) & 0x7fff;
 }
 
-static bool find_among(struct dev_home *home, const struct lifeline_marks *marks, const char *name,
-		       bool quick, struct dev *dev)
+/* It may be another name, or the namespace may have died just now; who may not look there has no
+ * device there either. */
+static bool is_elsewhere(void)
+{
+	int err = fail_errnum();
+
+	if (err != ENODEV && err != EPERM && !nl_nsid_gone(err))
+		return false;
+	fail_clear();
+	return true;
+}
+
+/* Returns 1 and fills *dev, 0 when there is none, or a recorded failure. */
+static int find_among(struct dev_home *home, const struct lifeline_marks *marks, const char *name,
+		      bool quick, struct dev *dev)
 {
 	for (size_t i = 0; i < marks->n; i++) {
 		uint32_t mark = (uint32_t)marks->ids[i];
@@ -249,11 +262,11 @@ static bool find_among(struct dev_home *home, const struct lifeline_marks *marks
 		if (!(mark & 1) || (quick && lifeline_place(mark, name) >= TRIES))
 			continue;
 		if (dev_get(&home->nl, marks->ids[i], name, dev) == 0)
-			return true;
-		/* It may be another name, or the namespace may have died just now. */
-		fail_clear();
+			return 1;
+		if (!is_elsewhere())
+			return fail_code();
 	}
-	return false;
+	return 0;
 }
 
 int lifeline_find(struct dev_home *home, const char *name, bool quick, struct dev *dev)
@@ -320,8 +333,8 @@ int lifeline_each_namesake(struct dev_home *home, const char *name, dev_cb *cb, 
 			continue;
 		if (dev_get(&home->nl, marks.ids[i], name, &dev) == 0)
 			r = cb(&dev, arg);
-		else
-			fail_clear();
+		else if (!is_elsewhere())
+			r = fail_code();
 	}
 	lifeline_marks_free(&marks);
 	return r;

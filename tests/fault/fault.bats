@@ -105,6 +105,13 @@ survivable() {
 	openat\ *\ fd | openat\ *\ [1-9]* | statx\ *\ [0-9] | statx\ *\ [1-9]*)
 		[[ $3 == EPERM ]]
 		;;
+	# Which of those that only stand in a namespace are at home, and how many threads a
+	# process has: else all are looked at.
+	readlinkat\ *\ thread-self/ns/net | newfstatat\ *\ task) ;;
+	# For a warning only: is this a container's pid namespace?
+	newfstatat\ *\ /proc/self/ns/pid) ;;
+	# F_GETFL of a descriptor that is there.
+	fcntl\ *\ 0x3\ *) ;;
 	# Whether the host's IPv6 is off already: else it is switched off.
 	openat\ *\ 0x80000\ /proc/sys/net/ipv6/conf/*) ;;
 	read\ *\ 0x1) [[ $2 == openat\ *\ 0x80000\ /proc/sys/net/ipv6/conf/* ]] ;;
@@ -231,9 +238,12 @@ may_succeed() {
 }
 
 # refused_by STATUS... - the last hit was refused with one of these statuses, in one line;
-# in none if that is what could not be written
+# in none if that is what could not be written. Without a way home (setns, and the power to)
+# it gives up with SIGABRT.
 refused_by() {
 	why="not status $* and one line"
+	[[ $hit_main != 'signalled 6' || $hit_line != @(setns|capget|capset)\ * ]] ||
+		{ one_line; return; }
 	[[ " $* " == *" ${hit_main#exited } "* ]] && { one_line || [[ $hit_line == 'write 0x2 '* ]]; }
 }
 
