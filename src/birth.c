@@ -189,7 +189,7 @@ int birth_make(struct birth *birth)
 
 	if (count != 0)
 		return count < 0 ? count : make_numbered(birth);
-	way = way_begin(birth->home, &birth->plan, 0);
+	way = way_begin(birth->home, &birth->plan, 0, -1);
 	while (try_to_make(birth) < 0) {
 		/* The number that the kernel chose is a lifeline's. */
 		if (fail_errnum() == EEXIST && strchr(birth->plan.name, '%')) {

@@ -60,7 +60,7 @@ static void warn_reach(const struct dev_plan *plan, const struct dev *dev)
 static int bring_up(struct birth *birth)
 {
 	const struct dev_change up = { .set_up = true, .up = true };
-	struct way way = way_begin(birth->home, &birth->plan, birth->dev.ifindex);
+	struct way way = way_begin(birth->home, &birth->plan, birth->dev.ifindex, -1);
 
 	while (dev_change(&birth->home->nl, &birth->dev, &up) < 0) {
 		int r = birth_draw_again(birth, &birth->home->nl);

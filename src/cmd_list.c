@@ -44,6 +44,7 @@ struct list {
 	struct out out;
 	struct dev_home home; /* with a socket of its own, for questions during a dump */
 	struct holders seen;
+	bool saw_all, saw_all_asked;
 	struct lifeline_marks marks;
 	bool users;	    /* are to be shown */
 	bool unsure;	    /* those of a device that was looked at cannot be told */
@@ -340,6 +341,15 @@ static const struct holder *first_user(struct list *list, const struct way *way)
 	return way->known ? holders_next(&list->seen, &way->key, NULL) : NULL;
 }
 
+/* Asked at most once. */
+static bool saw_all(struct list *list)
+{
+	if (!list->saw_all_asked)
+		list->saw_all = holders_saw_all(&list->seen);
+	list->saw_all_asked = true;
+	return list->saw_all;
+}
+
 /* The kernel's word counts, but a lifeline can outlive the guest: where all processes can be seen
  * and none of them holds a macvtap, nobody does (held.c). */
 static int find_use(struct list *list, const struct dev *dev, struct way *way)
@@ -353,7 +363,7 @@ static int find_use(struct list *list, const struct dev *dev, struct way *way)
 	held = held_by_kernel(&list->home, dev);
 	if (held < 0)
 		return held;
-	if (held && dev_has_node(dev) && holders_saw_all(&list->seen))
+	if (held && dev_has_node(dev) && saw_all(list))
 		way->use = USE_NO;
 	else if (!held)
 		way->use = dev_has_node(dev) && (!way->known || list->seen.denied) ? USE_UNKNOWN :

@@ -171,16 +171,18 @@ int held_settle(struct dev_home *home, struct holders *seen, struct dev *dev,
 		struct held_wait *wait, struct held *held)
 {
 	for (bool first = true;; first = false) {
-		bool saw_all;
+		bool unseen, nobody;
 
 		if ((!first && refresh(home, dev) < 0) || held_look(home, seen, dev, held) < 0)
 			return fail_code();
 		if (held->state != HELD_GOING)
 			return 0;
+		unseen = !held->holder && deadline_over(&wait->unseen);
 		/* A queue that is attached to a tap is a fact, seen or not. */
-		saw_all = holders_saw_all(seen) && dev_has_node(dev);
-		if (!held->holder && deadline_over(saw_all ? &wait->nobody : &wait->unseen)) {
-			held->state = saw_all ? HELD_NO : HELD_YES;
+		nobody = !held->holder && deadline_over(&wait->nobody) && dev_has_node(dev) &&
+			 holders_saw_all(seen);
+		if (unseen || nobody) {
+			held->state = nobody ? HELD_NO : HELD_YES;
 			return 0;
 		}
 		if (!deadline_nap(&wait->seen)) {

@@ -212,6 +212,19 @@ static int not_opened(struct holders *h, int err)
 	return 0;
 }
 
+/* Descriptors wait in the queue of a socket (unix_show_fdinfo() of net/unix/af_unix.c), and nobody
+ * holds them meanwhile. */
+static bool has_descriptors(int proc, int fd)
+{
+	char path[32], text[512], *line;
+
+	snprintf(path, sizeof(path), "fdinfo/%d", fd);
+	if (read_small(proc, path, text, sizeof(text)) < 0)
+		return false;
+	line = strstr(text, "scm_fds:");
+	return line && strtoul(line + strlen("scm_fds:"), NULL, 10);
+}
+
 /* Returns 1 when the descriptor is worth keeping, and fills *holder; 0, or a recorded
  * failure. */
 static int look(struct holders *h, int proc, int fds, const char *fd, struct holder *holder)
@@ -232,6 +245,8 @@ static int look(struct holders *h, int proc, int fds, const char *fd, struct hol
 		holder->number = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
 		return holder->number != TUN_NUMBER ? 1 : tap_of(proc, holder);
 	}
+	if (h->sockets && S_ISSOCK(stx.stx_mode) && has_descriptors(proc, holder->fd))
+		h->in_flight = true;
 	if (!S_ISREG(stx.stx_mode))
 		return 0;
 	inode = netns_of(fds, fd);
@@ -400,11 +415,6 @@ bool holders_in_first_pidns(void)
 	return is_in("/proc/self/ns/pid", 0xEFFFFFFC);
 }
 
-bool holders_saw_all(const struct holders *h)
-{
-	return h->walked && !h->denied && holders_in_first_pidns();
-}
-
 void holders_path(const struct holder *holder, char path[64])
 {
 	if (holder->fd < 0)
@@ -468,6 +478,20 @@ void holders_free(struct holders *h)
 {
 	free(h->list);
 	*h = (struct holders)HOLDERS_INIT;
+}
+
+bool holders_saw_all(const struct holders *h)
+{
+	struct holders again = { .sockets = true };
+	bool none_in_flight;
+
+	if (!h->walked || h->denied || !holders_in_first_pidns())
+		return false;
+	fail_hold();
+	none_in_flight = holders_walk(&again) == 0 && !again.in_flight;
+	fail_release();
+	holders_free(&again);
+	return none_in_flight;
 }
 
 /* The first entry with this number, or the end. */

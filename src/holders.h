@@ -30,6 +30,8 @@ struct holders {
 	struct holder *list;
 	size_t n;
 	unsigned denied; /* processes that we may not look into */
+	bool sockets;	 /* look into the queues of sockets, too: is any descriptor in flight? */
+	bool in_flight;
 	ino_t own_netns; /* the caller's network namespace */
 	bool all_rights; /* nothing but a security module closes a process to us */
 	bool walked;
@@ -49,8 +51,9 @@ int holders_walk(struct holders *h);
 /* True when we are in the host's own pid namespace, not in a container's. */
 bool holders_in_first_pidns(void);
 
-/* True when the walk has seen every process there is: it was let into each of them, from the
- * host's own pid namespace, but for those that a security module closes even to all rights. */
+/* Tells whether the walk has seen all there is to be seen: it was let into each process, from the
+ * host's own pid namespace, and no descriptor is on its way through a socket now. Looks for these in
+ * one more walk: to be asked when the answer matters. */
 bool holders_saw_all(const struct holders *h);
 
 /* Writes where a network namespace was found: "/proc/PID/fd/N" or "/proc/PID/ns/net". */

@@ -311,7 +311,8 @@ static int plan_group(const struct nic *nic, const struct lifeline *shared,
 /* Up, and the mark with it, in one send. */
 static int bring_up(struct nic *nic, const struct lifeline *shared)
 {
-	struct way way = way_begin(nic->home, &nic->birth.plan, nic->dev.ifindex);
+	struct way way = way_begin(nic->home, &nic->birth.plan, nic->dev.ifindex,
+				   is_inside(nic) ? (int32_t)nic->birth.own.mark : -1);
 	struct dev_change change = { .set_up = true, .up = true };
 
 	if (!nic->made && plan_group(nic, shared, &change) < 0)

@@ -13,12 +13,13 @@
 #include "lifeline.h"
 #include "orphan.h"
 
-struct way way_begin(struct dev_home *home, const struct dev_plan *plan, int self)
+struct way way_begin(struct dev_home *home, const struct dev_plan *plan, int self, int32_t nsid)
 {
 	return (struct way){
 		.home = home,
 		.plan = plan,
 		.self = self,
+		.self_nsid = nsid,
 		.deadline = deadline_in(DEADLINE_MS),
 		.unseen = deadline_in(2000),
 		.by_itself = deadline_in(200),
@@ -40,7 +41,8 @@ static bool is_in_the_way(const struct obstacle *obstacle, const struct dev *dev
 	/* Down, it has not taken its address yet. */
 	bool same_mac = !memcmp(dev->address, plan->guest.b, 6) && dev->flags & IFF_UP;
 
-	if (!plan->link || dev->ifindex == obstacle->way->self)
+	if (!plan->link || (dev->ifindex == obstacle->way->self &&
+			    dev->netnsid == obstacle->way->self_nsid))
 		return false;
 	if (dev->ifindex == plan->link->ifindex && dev->netnsid < 0)
 		return same_mac && plan->mode != MODE_PASSTHRU;

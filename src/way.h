@@ -11,14 +11,17 @@ struct way {
 	struct dev_home *home;
 	const struct dev_plan *plan;
 	int self;		   /* ifindex of the device, 0 while it is not made */
+	int32_t self_nsid;	   /* the lifeline that it lives in, -1: at home */
 	struct deadline deadline;  /* for what can be seen to go */
 	struct deadline unseen;	   /* for what cannot be seen at all */
 	struct deadline by_itself; /* for what should go by itself */
 	struct dev hidden;	   /* what is in the way inside a lifeline, ifindex 0: nothing */
 };
 
-/* Begins to make way for the plan at home, and sets the deadlines. Borrows all its arguments. */
-struct way way_begin(struct dev_home *home, const struct dev_plan *plan, int self);
+/* Begins to make way for the plan at home, and sets the deadlines. self is the index of the device
+ * when it is made, else 0, and nsid the lifeline that it lives in, -1 for home. Borrows home and
+ * plan. */
+struct way way_begin(struct dev_home *home, const struct dev_plan *plan, int self, int32_t nsid);
 
 /* The failure on record says that the device could not be made or brought up. Removes an orphan
  * that is in the way, or a device that only an unread frame or a process in its namespace keeps;
