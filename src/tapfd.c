@@ -628,7 +628,7 @@ int tapfd_open_vhost(void)
 				   vhost_path);
 	if (fd >= 0)
 		return steal_fd(&fd);
-	fail_sys("cannot open %s", vhost_path);
+	fail_sys("cannot open /dev/vhost-net");
 	if (fail_errnum() == ENOENT || fail_errnum() == ENODEV || fail_errnum() == ENXIO)
 		fail_hint("'modprobe vhost_net', or 'vhost off'");
 	explain_cgroup(vhost_path);
