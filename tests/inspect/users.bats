@@ -371,7 +371,7 @@ setup() {
 # slow_list NAME - one that has borrowed the holder's descriptor, and stops there
 slow_list() {
 	spawn_bg "$1" in_ns "$NS" strace -f -qq -o "$BATS_TEST_TMPDIR/$1.trace" \
-		-e trace=pidfd_getfd -e inject=pidfd_getfd:delay_exit=400000 "$VNETCTL" list
+		-e trace=pidfd_getfd -e inject=pidfd_getfd:delay_exit=150000 "$VNETCTL" list
 	wait_until 10 has_borrowed "$BG_PID"
 }
 
