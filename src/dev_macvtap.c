@@ -59,12 +59,24 @@ static void put_mode(struct nlmsghdr *nlh, enum dev_mode mode)
 	mnl_attr_nest_end(nlh, info);
 }
 
+/* The host resolves no addresses on it, and answers for none while no guest does; the flag stays
+ * when the device is moved to another namespace, where IPv6 is whatever it is there. A guest's own
+ * frames are not touched. */
+static void put_noarp(struct nlmsghdr *nlh)
+{
+	struct ifinfomsg *ifm = mnl_nlmsg_get_payload(nlh);
+
+	ifm->ifi_flags |= IFF_NOARP;
+	ifm->ifi_change |= IFF_NOARP;
+}
+
 static void put_create(struct nl *nl, const struct dev_plan *plan)
 {
 	struct nlmsghdr *nlh =
 		nl_link_msg(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan->ifindex);
 
 	dev_put_allmulti(nlh);
+	put_noarp(nlh);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, plan->name);
 	mnl_attr_put_u32(nlh, IFLA_LINK, (uint32_t)plan->link->ifindex);
 	/* A given address is final: udev leaves it alone (addr_assign_type). */

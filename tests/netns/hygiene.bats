@@ -342,3 +342,35 @@ has_address() {
 		[ "$(disable_ipv6 all) $(disable_ipv6 default)" = "0 0" ]
 	done
 }
+
+# arp_answer ADDRESS - somebody answers for it on the wire
+arp_answer() {
+	in_ns "$FAR" busybox arping -q -f -c 3 -w 3 -I wire "$1"
+}
+
+# With an address of the host's on it, which an admin may have given it.
+@test "hygiene: the host answers no ARP on a macvtap, wherever it is moved" {
+	local OTHER
+
+	ns_new FAR
+	ns_new OTHER
+	lower_new "$NS" lower wire
+	ip -n "$NS" link set wire netns "$FAR"
+	ip -n "$FAR" link set wire up
+	ip -n "$FAR" addr add 10.9.9.9/24 dev wire
+	ip -n "$NS" addr add 10.9.9.1/24 dev lower
+	arp_answer 10.9.9.1
+	vn create vm0 link lower mode bridge up
+	ip -n "$NS" addr add 10.9.9.2/32 dev vm0
+	in_ns "$NS" sysctl -qw net.ipv4.conf.lower.arp_ignore=1
+	run arp_answer 10.9.9.2
+	[ "$status" = 1 ]
+	ip -n "$NS" link set vm0 netns "$OTHER"
+	ip -n "$OTHER" link set vm0 up
+	ip -n "$OTHER" addr add 10.9.9.2/24 dev vm0
+	run arp_answer 10.9.9.2
+	[ "$status" = 1 ]
+	# Without the flag it would.
+	ip -n "$OTHER" link set vm0 arp on
+	arp_answer 10.9.9.2
+}
