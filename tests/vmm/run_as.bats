@@ -429,7 +429,8 @@ harness_dies() {
 		$1 ~ /^Cap[A-Z][a-z]+:$/ { n += $2 == none }
 		$1 == "NoNewPrivs:" { n += $2 == 1 }
 		END { exit n != 9 }' "/proc/$pid/status" || fail "$(cat "/proc/$pid/status")"
-	count 0 vnetctls
+	count 1 vnetctls
+	count 1 watchers
 	kill -9 "$pid"
 	wait_gone "$NS" vm0 1
 	wait_until 1 nobody_left
