@@ -165,12 +165,12 @@ void holders_drop_lookers(struct holders *h, struct deadline *deadline)
 
 /* A tun descriptor's fdinfo has a line "iff:<tab>NAME" once it is attached. Returns 1, 0
  * when it is not, or a recorded failure. */
-static int tap_of(int proc, struct holder *holder)
+static int tap_of(int fds, struct holder *holder)
 {
 	char path[32], text[512], *line;
 
-	snprintf(path, sizeof(path), "fdinfo/%d", holder->fd);
-	if (read_small(proc, path, text, sizeof(text)) < 0)
+	snprintf(path, sizeof(path), "../fdinfo/%d", holder->fd);
+	if (read_small(fds, path, text, sizeof(text)) < 0)
 		return may_pass(errno) ? 0 : fail_walk(errno);
 	line = strstr(text, "iff:\t");
 	if (!line)
@@ -214,12 +214,12 @@ static int not_opened(struct holders *h, int err)
 
 /* Descriptors wait in the queue of a socket (unix_show_fdinfo() of net/unix/af_unix.c), and nobody
  * holds them meanwhile. */
-static bool has_descriptors(int proc, int fd)
+static bool has_descriptors(int fds, int fd)
 {
 	char path[32], text[512], *line;
 
-	snprintf(path, sizeof(path), "fdinfo/%d", fd);
-	if (read_small(proc, path, text, sizeof(text)) < 0)
+	snprintf(path, sizeof(path), "../fdinfo/%d", fd);
+	if (read_small(fds, path, text, sizeof(text)) < 0)
 		return false;
 	line = strstr(text, "scm_fds:");
 	return line && strtoul(line + strlen("scm_fds:"), NULL, 10);
@@ -227,12 +227,13 @@ static bool has_descriptors(int proc, int fd)
 
 /* Returns 1 when the descriptor is worth keeping, and fills *holder; 0, or a recorded
  * failure. */
-static int look(struct holders *h, int proc, int fds, const char *fd, struct holder *holder)
+static int look(struct holders *h, int fds, struct holder *holder)
 {
 	struct statx stx;
 	int64_t inode;
-	char c;
+	char fd[16], c;
 
+	snprintf(fd, sizeof(fd), "%d", holder->fd);
 	/* DONT_SYNC: a descriptor on a dead network file system must not hang us. */
 	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0) {
 		/* Is it the process that is closed to us, or only the file? What no right opens is
@@ -243,9 +244,9 @@ static int look(struct holders *h, int proc, int fds, const char *fd, struct hol
 	}
 	if (S_ISCHR(stx.stx_mode) && !is_common(stx.stx_rdev_major)) {
 		holder->number = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
-		return holder->number != TUN_NUMBER ? 1 : tap_of(proc, holder);
+		return holder->number != TUN_NUMBER ? 1 : tap_of(fds, holder);
 	}
-	if (h->sockets && S_ISSOCK(stx.stx_mode) && has_descriptors(proc, holder->fd))
+	if (h->sockets && S_ISSOCK(stx.stx_mode) && has_descriptors(fds, holder->fd))
 		h->in_flight = true;
 	if (!S_ISREG(stx.stx_mode))
 		return 0;
@@ -277,40 +278,43 @@ static bool is_own_work(pid_t pid, int fd)
 	return pid == getpid() && fcntl(fd, F_GETFD) & FD_CLOEXEC;
 }
 
-/* The descriptors of one process or thread, whose directory in /proc is proc. */
-static int look_at_fds(struct holders *h, pid_t pid, int proc)
-{
-	auto_dir DIR *dir = NULL;
-	unsigned denied = h->denied;
-	struct dirent *entry;
-	int fds = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* An entry of a directory in /proc whose name is a number; dir is that directory, of the process
+ * pid. Returns 0, 1 to stop there, or a recorded failure. */
+typedef int entry_cb(struct holders *h, pid_t pid, int dir, int number);
 
-	if (fds < 0)
-		return not_opened(h, errno);
-	dir = fdopendir(fds);
+/* Calls cb for each of them. Returns 0 or a recorded failure. */
+static int each_entry(struct holders *h, pid_t pid, int at, const char *path, entry_cb *cb)
+{
+	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
 	if (!dir) {
 		int err = errno;
 
-		close(fds);
-		return may_pass(err) ? 0 : fail_walk(err);
+		util_close(&fd);
+		return not_opened(h, err);
 	}
-	while ((entry = next_entry(dir)) != NULL) {
-		struct holder holder = { .pid = pid, .nsid = HOLDER_NSID_UNKNOWN };
-		uint64_t fd;
-		int r;
+	while (r == 0 && (entry = next_entry(dir)) != NULL) {
+		uint64_t number;
 
-		if (args_number(entry->d_name, 0, INT32_MAX, &fd) < 0 || is_own_work(pid, (int)fd))
-			continue;
-		holder.fd = (int)fd;
-		r = look(h, proc, fds, entry->d_name, &holder);
-		if (r < 0 || (r > 0 && keep(h, &holder) < 0))
-			return fail_code();
-		if (h->denied > denied)
-			return 0;
+		if (args_number(entry->d_name, 0, INT32_MAX, &number) == 0)
+			r = cb(h, pid, fd, (int)number);
 	}
-	if (errno && errno != ENOENT && errno != ESRCH)
-		return fail_walk(errno);
-	return 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return errno && errno != ENOENT && errno != ESRCH ? fail_walk(errno) : 0;
+}
+
+static int look_at_fd(struct holders *h, pid_t pid, int fds, int fd)
+{
+	struct holder holder = { .pid = pid, .fd = fd, .nsid = HOLDER_NSID_UNKNOWN };
+	unsigned denied = h->denied;
+	int r = is_own_work(pid, fd) ? 0 : look(h, fds, &holder);
+
+	if (r < 0 || (r > 0 && keep(h, &holder) < 0))
+		return fail_code();
+	return h->denied > denied;
 }
 
 static bool has_fds_of(pid_t thread, pid_t pid)
@@ -318,36 +322,14 @@ static bool has_fds_of(pid_t thread, pid_t pid)
 	return syscall(SYS_kcmp, pid, thread, KCMP_FILES, 0, 0) == 0;
 }
 
-/* The other threads. */
-static int look_at_threads(struct holders *h, pid_t pid, int proc)
+static int look_at_thread(struct holders *h, pid_t pid, int tasks, int tid)
 {
-	auto_dir DIR *dir = NULL;
-	struct dirent *entry;
-	int tasks = openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[32];
 
-	if (tasks < 0)
-		return not_opened(h, errno);
-	dir = fdopendir(tasks);
-	if (!dir) {
-		int err = errno;
-
-		close(tasks);
-		return fail_walk(err);
-	}
-	while ((entry = next_entry(dir)) != NULL) {
-		auto_close int thread = -1;
-		uint64_t tid;
-
-		if (args_number(entry->d_name, 1, INT32_MAX, &tid) < 0 || (pid_t)tid == pid ||
-		    has_fds_of((pid_t)tid, pid))
-			continue;
-		thread = openat(tasks, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if ((thread < 0 ? not_opened(h, errno) : look_at_fds(h, (pid_t)tid, thread)) < 0)
-			return fail_code();
-	}
-	if (errno && errno != ENOENT && errno != ESRCH)
-		return fail_walk(errno);
-	return 0;
+	if (tid == pid || has_fds_of(tid, pid))
+		return 0;
+	snprintf(path, sizeof(path), "%d/fd", tid);
+	return each_entry(h, tid, tasks, path, look_at_fd);
 }
 
 /* The network namespace that the process is in, if that is not ours. */
@@ -374,13 +356,21 @@ static bool has_threads(int proc)
 	return fstatat(proc, "task", &st, 0) < 0 || st.st_nlink != 3;
 }
 
-static int look_into(struct holders *h, pid_t pid, int proc)
+static int look_into(struct holders *h, pid_t self, int all, int pid)
 {
 	unsigned denied = h->denied;
+	char path[16];
 
-	if (look_at_fds(h, pid, proc) < 0 || look_at_netns(h, pid, proc) < 0)
+	(void)self;
+	snprintf(path, sizeof(path), "%d", pid);
+	auto_close int proc = openat(all, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0)
+		return not_opened(h, errno);
+	if (each_entry(h, pid, proc, "fd", look_at_fd) < 0 || look_at_netns(h, pid, proc) < 0)
 		return fail_code();
-	if (h->denied == denied && has_threads(proc) && look_at_threads(h, pid, proc) < 0)
+	if (h->denied == denied && has_threads(proc) &&
+	    each_entry(h, pid, proc, "task", look_at_thread) < 0)
 		return fail_code();
 	/* A process counts once. The first one does not: it is no VM's, and a sandbox (Landlock)
 	 * closes it even to root. */
@@ -434,30 +424,18 @@ int holders_open_netns(const struct holder *holder)
 
 static int walk(struct holders *h)
 {
-	auto_dir DIR *dir = NULL;
-	struct dirent *entry;
-
 	/* All of it looks at processes of others. */
 	auto_power struct power power = priv_raise(POWER_LOOK);
+	int64_t own;
 
 	if (power.err)
 		return fail_walk(power.err);
-	dir = opendir("/proc");
-	if (!dir)
-		return fail_walk(errno);
 	h->all_rights = priv_has(&power, POWER_LOOK) && is_in("/proc/self/ns/user", 0xEFFFFFFD);
-	h->own_netns = (ino_t)netns_of(dirfd(dir), "thread-self/ns/net");
-	while ((entry = next_entry(dir)) != NULL) {
-		auto_close int proc = -1;
-		uint64_t pid;
-
-		if (args_number(entry->d_name, 1, INT32_MAX, &pid) < 0)
-			continue;
-		proc = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if ((proc < 0 ? not_opened(h, errno) : look_into(h, (pid_t)pid, proc)) < 0)
-			return fail_code();
-	}
-	return errno ? fail_walk(errno) : 0;
+	own = netns_of(AT_FDCWD, "/proc/thread-self/ns/net");
+	if (own < 0)
+		return fail_walk(errno);
+	h->own_netns = (ino_t)own;
+	return each_entry(h, 0, AT_FDCWD, "/proc", look_into);
 }
 
 int holders_walk(struct holders *h)

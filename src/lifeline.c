@@ -59,77 +59,75 @@ static uint32_t name_hash(const char *name)
 	return (hash ^ hash >> 15) & 0x7fff;
 }
 
-/* The try-th tail of a mark for a device inside, or a random one for devices that stay at home:
- * never 0, which is lifeline_free_mark()'s. */
-static int next_tail(const char *inside, unsigned try, uint32_t *tail)
+/* The try-th id that a namespace may get. Returns 1, 0 when it is not to be tried, or a recorded
+ * failure. */
+typedef int next_id(struct dev_home *home, const void *arg, unsigned try, uint32_t *id);
+
+/* Makes a lifeline and gives it the first of these ids that is free. */
+static int make(struct dev_home *home, unsigned tries, next_id *next, const void *arg,
+		struct lifeline *ll)
+{
+	auto_close int nsfd = netns_new(home->nsfd);
+	int r = nsfd < 0 ? nsfd : 0;
+
+	for (unsigned try = 0; r == 0 && try < tries; try++) {
+		r = next(home, arg, try, &ll->mark);
+		if (r > 0)
+			r = nl_nsid_set(&home->nl, nsfd, (int32_t)ll->mark);
+	}
+	if (r == 0)
+		return fail_refuse("cannot give the lifeline namespace an id: %u are taken", tries);
+	if (r > 0)
+		ll->nsfd = steal_fd(&nsfd);
+	return r < 0 ? r : 0;
+}
+
+/* For the device of that name inside. */
+static int id_of_name(struct dev_home *home, const void *name, unsigned try, uint32_t *id)
+{
+	*id = base_mark(home->inode) | ((name_hash(name) + try) & 0x7fff) << 1 | 1;
+	return 1;
+}
+
+/* For watched devices: never 0 at its end, which is lifeline_free_mark()'s, nor that of a dead
+ * lifeline whose watcher has not ended yet. */
+static int random_id(struct dev_home *home, const void *arg, unsigned try, uint32_t *id)
 {
 	uint16_t r;
+	int taken;
 
-	if (inside) {
-		*tail = ((name_hash(inside) + try) & 0x7fff) << 1 | 1;
-		return 0;
-	}
+	(void)arg;
+	(void)try;
 	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
 		return fail_sys("cannot get random bytes");
-	*tail = r & 0xfffe ? r & 0xfffe : 2;
-	return 0;
+	*id = base_mark(home->inode) | (r & 0xfffe);
+	if (!lifeline_is_mark(home, *id))
+		return 0;
+	taken = lock_is_taken(LOCK_DUTY, *id);
+	return taken < 0 ? taken : !taken;
 }
 
 int lifeline_new(struct dev_home *home, const char *inside, struct lifeline *ll)
 {
-	auto_close int nsfd = netns_new(home->nsfd);
-
-	if (nsfd < 0)
-		return nsfd;
-	for (unsigned try = 0; try < TRIES; try++) {
-		uint32_t tail = 0;
-		int r;
-
-		if (next_tail(inside, try, &tail) < 0)
-			return fail_code();
-		ll->mark = base_mark(home->inode) | tail;
-		/* Of a dead lifeline whose watcher has not ended yet. */
-		r = inside ? 0 : lock_is_taken(LOCK_DUTY, ll->mark);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			continue;
-		r = nl_nsid_set(&home->nl, nsfd, (int32_t)ll->mark);
-		if (r < 0)
-			return r;
-		if (r > 0) {
-			ll->nsfd = steal_fd(&nsfd);
-			return 0;
-		}
-	}
-	return fail_refuse("cannot give the lifeline namespace an id: %d are taken", TRIES);
+	return make(home, TRIES, inside ? id_of_name : random_id, inside, ll);
 }
 
-/* The try-th id for the holder of a persistent device. */
+/* For the holder of a persistent device. */
 static uint32_t holder_id(int ifindex, unsigned try)
 {
 	return (0x57U + try) << 24 | ((uint32_t)ifindex & 0xffffff);
 }
 
+static int id_of_index(struct dev_home *home, const void *ifindex, unsigned try, uint32_t *id)
+{
+	(void)home;
+	*id = holder_id(*(const int *)ifindex, try);
+	return 1;
+}
+
 int lifeline_new_holder(struct dev_home *home, int ifindex, struct lifeline *ll)
 {
-	auto_close int nsfd = netns_new(home->nsfd);
-
-	if (nsfd < 0)
-		return nsfd;
-	for (unsigned try = 0; try < HOLDER_IDS; try++) {
-		int r;
-
-		ll->mark = holder_id(ifindex, try);
-		r = nl_nsid_set(&home->nl, nsfd, (int32_t)ll->mark);
-		if (r < 0)
-			return r;
-		if (r > 0) {
-			ll->nsfd = steal_fd(&nsfd);
-			return 0;
-		}
-	}
-	return fail_refuse("cannot give the lifeline namespace an id: %d are taken", HOLDER_IDS);
+	return make(home, HOLDER_IDS, id_of_index, &ifindex, ll);
 }
 
 static int note_alive(int32_t nsid, void *arg)
