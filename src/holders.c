@@ -435,7 +435,9 @@ static int walk(struct holders *h)
 	if (own < 0)
 		return fail_walk(errno);
 	h->own_netns = (ino_t)own;
-	return each_entry(h, 0, AT_FDCWD, "/proc", look_into);
+	auto_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return proc < 0 ? fail_walk(errno) : each_entry(h, 0, proc, ".", look_into);
 }
 
 int holders_walk(struct holders *h)
