@@ -154,26 +154,27 @@ static int claim(struct destroy *d, struct dev *dev)
 	return 1;
 }
 
-static int compare(const void *a, const void *b)
+static int compare(const void *a, const void *b, void *devs)
 {
-	return claim_compare(*(struct dev *const *)a, *(struct dev *const *)b);
+	const struct dev *all = devs;
+
+	return claim_compare(&all[*(const size_t *)a], &all[*(const size_t *)b]);
 }
 
 /* The list stays in its own order, without what has gone and what cannot be claimed. */
 static int claim_all(struct destroy *d)
 {
-	struct dev **order = calloc(d->n + 1, sizeof(*order));
-	size_t kept = 0;
+	size_t *order = calloc(d->n + 1, sizeof(*order)), kept = 0;
 
 	if (!order)
 		return fail_errno(ENOMEM, NULL, "cannot remove devices");
 	for (size_t i = 0; i < d->n; i++)
-		order[i] = &d->devs[i];
-	qsort(order, d->n, sizeof(struct dev *), compare);
+		order[i] = i;
+	qsort_r(order, d->n, sizeof(*order), compare, d->devs);
 	d->deadline = deadline_in(d->force ? 200 : DEADLINE_MS);
 	for (size_t i = 0; i < d->n; i++) {
-		if (claim(d, order[i]) <= 0)
-			order[i]->ifindex = 0;
+		if (claim(d, &d->devs[order[i]]) <= 0)
+			d->devs[order[i]].ifindex = 0;
 		fail_note();
 	}
 	free(order);

@@ -279,7 +279,7 @@ static bool is_own_work(pid_t pid, int fd)
 }
 
 /* An entry of a directory in /proc whose name is a number; dir is that directory, of the process
- * pid. Returns 0, 1 to stop there, or a recorded failure. */
+ * pid, which is 0 for /proc itself. Returns 0, 1 to stop there, or a recorded failure. */
 typedef int entry_cb(struct holders *h, pid_t pid, int dir, int number);
 
 /* Calls cb for each of them. Returns 0 or a recorded failure. */
@@ -293,7 +293,7 @@ static int each_entry(struct holders *h, pid_t pid, int at, const char *path, en
 		int err = errno;
 
 		util_close(&fd);
-		return not_opened(h, err);
+		return pid ? not_opened(h, err) : fail_walk(err);
 	}
 	while (r == 0 && (entry = next_entry(dir)) != NULL) {
 		uint64_t number;
@@ -435,9 +435,7 @@ static int walk(struct holders *h)
 	if (own < 0)
 		return fail_walk(errno);
 	h->own_netns = (ino_t)own;
-	auto_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return proc < 0 ? fail_walk(errno) : each_entry(h, 0, proc, ".", look_into);
+	return each_entry(h, 0, AT_FDCWD, "/proc", look_into);
 }
 
 int holders_walk(struct holders *h)

@@ -105,16 +105,21 @@ survivable() {
 	openat\ *\ fd | openat\ *\ [1-9]* | statx\ *\ [0-9] | statx\ *\ [1-9]*)
 		[[ $3 == EPERM ]]
 		;;
-	# Which of those that only stand in a namespace are at home, and how many threads a
-	# process has: else all are looked at.
-	readlinkat\ *\ thread-self/ns/net | newfstatat\ *\ task) ;;
+	# How many threads a process has, and which descriptors are our own work: else all are
+	# looked at, or none of ours. With which rights: else what is closed counts as unseen.
+	newfstatat\ *\ task | fcntl\ *\ 0x1\ * | newfstatat\ *\ /proc/self/ns/user) ;;
 	# For a warning only: is this a container's pid namespace?
 	newfstatat\ *\ /proc/self/ns/pid) ;;
+	# Without the right to ask for a watcher's lock, as in an ordinary user's list, none is on
+	# duty.
+	openat\ *\ 0x80002\ *tcp_fastopen_key) [[ $3 == EPERM ]] ;;
+	# Names of groups, which are numbers without it.
+	openat\ *\ /etc/iproute2/group | read\ *\ 0xffff) ;;
 	# F_GETFL of a descriptor that is there.
 	fcntl\ *\ 0x3\ *) ;;
 	# Whether the host's IPv6 is off already: else it is switched off.
 	openat\ *\ 0x80000\ /proc/sys/net/ipv6/conf/*) ;;
-	read\ *\ 0x1) [[ $2 == openat\ *\ 0x80000\ /proc/sys/net/ipv6/conf/* ]] ;;
+	read\ *\ 0x1) ;;
 	# There is another way to the node.
 	openat\ *\ /dev/tap* | openat\ *\ /proc/self/fd/*) ;;
 	newfstatat\ *) [[ $2 == *\ /dev/tap* ]] ;;
