@@ -7,7 +7,8 @@
  * A write lock needs a descriptor that could write. Containers and units mount /proc/sys
  * read-only: netns_open_sysctl() finds the same file elsewhere. That takes CAP_SYS_ADMIN; without
  * it flock(2), which needs only to read, locks the file as
- * a whole, and no watcher can be there, because that takes CAP_SYS_ADMIN too.
+ * a whole against others who can only read it, and a read lock of the byte those who can write. No
+ * watcher can be theirs, because that takes CAP_SYS_ADMIN too.
  *
  * Processes that see another mount of procfs, in a pid namespace of their own, do not exclude
  * each other. */
@@ -61,8 +62,11 @@ static int try_lock(int fd, enum lock_kind kind, uint32_t number)
 {
 	struct flock byte = byte_of(kind, number);
 
-	if (is_read_only(fd))
-		return flock(fd, LOCK_EX | LOCK_NB);
+	if (is_read_only(fd)) {
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+			return -1;
+		byte.l_type = F_RDLCK;
+	}
 	return fcntl(fd, F_OFD_SETLK, &byte);
 }
 

@@ -281,6 +281,19 @@ without() {
 	assert_err ""
 }
 
+@test "container: who can only read /proc/sys excludes who can write it" {
+	vn create t0 link br0 queues 4
+	# One stops in the middle, with its claim, where it opens the second queue.
+	spawn_bg first in_ns "$NS" unshare -m sh -c 'mount -o bind,ro /proc/sys /proc/sys && exec "$@"' sh \
+		setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
+		strace -o /dev/null -P /dev/net/tun -e trace=openat -e inject=openat:delay_enter=1500000 \
+		"$VNETCTL" open-exec t0 queues 2 lifetime persistent args none -- sleep 60
+	sleep 0.7
+	refused_cmd 125 "cannot open t0: Device or resource busy: it is held by sleep (pid $(pgrep -P "$(bg_pid first)")): 'share' opens it all the same" \
+		vn open-exec t0 queues 2 lifetime persistent args none -- true
+	pkill -9 -P "$(bg_pid first)"
+}
+
 @test "container: /proc/sys is read-only" {
 	# shellcheck disable=SC2317 # called below
 	ro() {
