@@ -63,8 +63,9 @@ int held_by_kernel(struct dev_home *home, const struct dev *dev)
 
 	if (dev->netnsid >= 0)
 		return nl_nsid_alive(&home->nl, dev->netnsid);
+	/* An admin can take a tap's carrier; what is not persistent has a queue all the same. */
 	if (!dev_has_node(dev))
-		return dev->carrier;
+		return dev->carrier || !dev->persist || dev->tap_queues;
 	if (lifeline_is_mark(home, dev->group)) {
 		r = nl_nsid_alive(&home->nl, (int32_t)dev->group);
 		if (r != 0)
