@@ -225,6 +225,27 @@ static bool has_descriptors(int fds, int fd)
 	return line && strtoul(line + strlen("scm_fds:"), NULL, 10);
 }
 
+/* An io_uring can hold files that no descriptor names (IORING_REGISTER_FILES): fdinfo has a line
+ * "UserFiles:<tab>N" behind as many lines as requests wait (io_uring/fdinfo.c), and none while the
+ * ring is busy, which may then hold some. */
+static bool has_registered_files(int fds, const char *fd)
+{
+	static const char key[] = "\nUserFiles:\t";
+	char path[32], target[32], text[8192], *line;
+	ssize_t n = readlinkat(fds, fd, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	if (!streq(target, "anon_inode:[io_uring]"))
+		return false;
+	snprintf(path, sizeof(path), "../fdinfo/%s", fd);
+	if (read_small(fds, path, text, sizeof(text)) < 0)
+		return errno != ENOENT && errno != ESRCH;
+	line = strstr(text, key);
+	return !line || strtoul(line + sizeof(key) - 1, NULL, 10);
+}
+
 /* Returns 1 when the descriptor is worth keeping, and fills *holder; 0, or a recorded
  * failure. */
 static int look(struct holders *h, int fds, struct holder *holder)
@@ -247,6 +268,10 @@ static int look(struct holders *h, int fds, struct holder *holder)
 		return holder->number != TUN_NUMBER ? 1 : tap_of(fds, holder);
 	}
 	if (h->sockets && S_ISSOCK(stx.stx_mode) && has_descriptors(fds, holder->fd))
+		h->in_flight = true;
+	/* Anonymous inodes have no type, or are regular files since Linux 6.17. */
+	if (h->sockets && (S_ISREG(stx.stx_mode) || !(stx.stx_mode & S_IFMT)) &&
+	    has_registered_files(fds, fd))
 		h->in_flight = true;
 	if (!S_ISREG(stx.stx_mode))
 		return 0;
@@ -458,12 +483,17 @@ void holders_free(struct holders *h)
 	*h = (struct holders)HOLDERS_INIT;
 }
 
+bool holders_let_in(const struct holders *h)
+{
+	return h->walked && !h->denied && holders_in_first_pidns();
+}
+
 bool holders_saw_all(const struct holders *h)
 {
 	struct holders again = { .sockets = true };
 	bool none_in_flight;
 
-	if (!h->walked || h->denied || !holders_in_first_pidns())
+	if (!holders_let_in(h))
 		return false;
 	fail_hold();
 	none_in_flight = holders_walk(&again) == 0 && !again.in_flight;

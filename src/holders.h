@@ -51,6 +51,9 @@ int holders_walk(struct holders *h);
 /* True when we are in the host's own pid namespace, not in a container's. */
 bool holders_in_first_pidns(void);
 
+/* True when the walk was let into each process, from the host's own pid namespace. */
+bool holders_let_in(const struct holders *h);
+
 /* Tells whether the walk has seen all there is to be seen: it was let into each process, from the
  * host's own pid namespace, and no descriptor is on its way through a socket now. Looks for these in
  * one more walk: to be asked when the answer matters. */

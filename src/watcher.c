@@ -48,19 +48,22 @@ static bool is_there(const struct ward *ward)
 }
 
 /* It has the mark, perhaps with another node since it was moved away and back; or an admin has
- * given it another group; but not another open-exec's mark, nor the lifeline of one with lifetime
- * persistent. Returns 1, 0, or a recorded failure. */
+ * given it another group; but not another open-exec's mark, nor a holder, as one with lifetime
+ * persistent has. Returns 1, 0, or a recorded failure. */
 static int is_mine(struct duty *duty, const struct ward *ward, const struct dev *now)
 {
-	int r;
+	auto_holders struct holders seen = HOLDERS_INIT;
+	struct held held;
 
 	if (now->group == duty->mark)
 		return 1;
 	if (!is_there(ward) || lifeline_is_mark(&duty->home, now->group) ||
 	    now->group == lifeline_free_mark(&duty->home) || (!is_armed(duty) && !ward->made))
 		return 0;
-	r = lifeline_holder_lives(&duty->home, now->ifindex);
-	return r < 0 ? r : !r;
+	/* Taken since then, with a lifeline or where none could be had. */
+	if (held_look(&duty->home, &seen, now, &held) < 0)
+		return fail_code();
+	return held.state == HELD_NO;
 }
 
 /* Finds the ward as it is now. Returns 1, 0 when it has gone, or a recorded failure. */
@@ -110,8 +113,8 @@ static void remove_wards(struct duty *duty)
 }
 
 /* A process that holds a ward and stays, 0: none can be seen. Sets *sure if there is none unseen
- * either. */
-static pid_t find_holder(struct duty *duty, bool *sure)
+ * either, and *ever if that can be known: what is in flight arrives. */
+static pid_t find_holder(struct duty *duty, bool *sure, bool *ever)
 {
 	auto_holders struct holders seen = HOLDERS_INIT;
 	pid_t pid = 0;
@@ -126,6 +129,7 @@ static pid_t find_holder(struct duty *duty, bool *sure)
 		if (fail_errnum() == ENODEV)
 			fail_clear();
 	}
+	*ever = fail_code() || !seen.walked || holders_let_in(&seen);
 	*sure = !fail_code() && holders_saw_all(&seen);
 	fail_clear();
 	return pid;
@@ -134,15 +138,15 @@ static pid_t find_holder(struct duty *duty, bool *sure)
 /* Nobody seen twice in a row: a descriptor can be on its way through a socket. */
 static pid_t on_end(struct duty *duty)
 {
-	bool sure;
-	pid_t pid = find_holder(duty, &sure);
+	bool sure, ever;
+	pid_t pid = find_holder(duty, &sure, &ever);
 
 	if (pid || !sure)
 		duty->empty = 0;
 	if (pid)
 		return pid;
 	if (!sure)
-		return WATCH_GO_ON;
+		return ever ? WATCH_AGAIN : WATCH_GO_ON;
 	if (++duty->empty < 2)
 		return WATCH_AGAIN;
 	remove_wards(duty);

@@ -157,6 +157,33 @@ refused_in_pidns() {
 	refused_cmd "$1" "$2" in_ns "$NS" unshare --pid --fork --mount-proc -- "$VNETCTL" "${@:3}"
 }
 
+@test "hold: an io_uring that has the only file" {
+	local how held
+
+	(($(sysctl -n kernel.io_uring_disabled 2>/dev/null || echo 2) == 0)) || skip "no io_uring"
+	for how in "${HOW[@]}"; do
+		spawn_bg "$how" vn open-exec vm0 ${WORDS_OF[$how]} args none -- "$VMM" ring '{fd}'
+		wait_text "$BATS_TEST_TMPDIR/$how.out" '^ringing$'
+		held="Device or resource busy: it is held by a process that cannot be seen from here"
+		refused_cmd 2 "cannot remove vm0: $held: 'force' removes it all the same, and its guest loses the network" \
+			vn destroy vm0
+		refused 125 "cannot open vm0: $held" open-exec vm0 -- true
+		kill -9 "$(bg_pid "$how")"
+		wait_until 5 links_as_before
+	done
+	all_gone
+}
+
+@test "hold: a tap whose carrier an admin has taken" {
+	spawn_bg carrier vn open-exec vm0 link br0 args none -- "$VMM" hold '{fd}' "$(lost)"
+	vm_holds carrier
+	in_ns "$NS" ip link set vm0 carrier off
+	refused_in_pidns 2 "cannot remove vm0: Device or resource busy: it is held by a process that cannot be seen from here: 'force' removes it all the same, and its guest loses the network" \
+		destroy vm0
+	kill -9 "$(bg_pid carrier)"
+	all_gone
+}
+
 # --- who holds it is told, and left in peace -------------------------------------
 
 # refused_while VM COMM LINE-FROM-COLON STATUS ARGS... - again and again; the VM

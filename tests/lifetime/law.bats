@@ -411,6 +411,41 @@ last_words() {
 	all_gone
 }
 
+@test "law: nor when a descriptor was in flight anywhere as its guest ended" {
+	sibling
+	spawn_co flight in_ns "$NS" "$VMM" take "$BATS_TEST_TMPDIR/sock" "$(lost)"
+	wait_text "$BATS_TEST_TMPDIR/flight.out" '^listening$'
+	run_vn open-exec vm1 link br0 args none -- "$VMM" give '{fd}' "$BATS_TEST_TMPDIR/sock"
+	last_words watched
+	# Past the first look of its watcher.
+	sleep 1
+	assert_there "$NS" vm0
+	kill -9 "$(bg_pid flight)"
+	wait_gone "$NS" vm0 8
+	vm_kill sibling
+	all_gone
+}
+
+@test "law: a watcher that was stopped leaves a device that was regrouped and taken, with no lifeline to be had" {
+	local watcher
+
+	vn create vm0 link lower
+	vm guest vm0 lifetime watched
+	in_ns "$NS" ip link set vm0 group 7
+	watcher=$(watcher_of vm0)
+	kill -STOP "$watcher"
+	vm_kill guest
+	spawn_bg next in_ns "$NS" strace -o /dev/null -e inject=unshare:error=ENOSPC "$VNETCTL" open-exec vm0 lifetime persistent \
+		args none -- "$VMM" hold '{fd}' "$(lost)"
+	wait_text "$BATS_TEST_TMPDIR/next.out" '^holding vm0$' 8
+	kill -CONT "$watcher"
+	wait_pid_gone "$watcher"
+	assert_there "$NS" vm0
+	none_lost
+	pkill -9 -P "$(bg_pid next)"
+	vn destroy vm0
+}
+
 @test "law: a frame that nobody reads does not keep a dead guest's device, lifetime fd" {
 	local begin
 

@@ -7,6 +7,8 @@
  *					daemon holds
  *	vmm only FD CMD [ARG...]	closes every descriptor but this one, standard
  *					ones too, and becomes CMD
+ *	vmm ring FD			gives it to an io_uring and closes it: no descriptor
+ *					names it then; says "ringing", waits to be killed
  *	vmm give FD SOCKET		sends it to a unix socket (SCM_RIGHTS), exits
  *	vmm take SOCKET [FILE]		receives one there and holds it; whoever
  *					connects before it is read has it in flight
@@ -31,6 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/if_tun.h>
+#include <linux/io_uring.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -140,6 +143,23 @@ static void only(int fd, char **cmd)
 	_exit(127);
 }
 
+static int ring(int fd)
+{
+	struct io_uring_params params = { 0 };
+	int ring = (int)syscall(SYS_io_uring_setup, 8, &params);
+
+	if (ring < 0 || syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1) < 0)
+		die("io_uring");
+	for (int i = 3; i < 64; i++) {
+		if (i != ring)
+			close(i);
+	}
+	puts("ringing");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 static struct sockaddr_un address(const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -232,10 +252,12 @@ int main(int argc, char **argv)
 		return daemonize(number(argv[2]), argv[3], argv[4]);
 	if (!strcmp(verb, "only") && argc >= 4)
 		only(number(argv[2]), argv + 3);
+	if (!strcmp(verb, "ring") && argc == 3)
+		return ring(number(argv[2]));
 	if (!strcmp(verb, "give") && argc == 4)
 		return give(number(argv[2]), argv[3]);
 	if (!strcmp(verb, "take") && (argc == 3 || argc == 4))
 		return take(argv[2], argv[3]);
-	fputs("usage: vmm {hold|daemonize|only|give|take} ...\n", stderr);
+	fputs("usage: vmm {hold|daemonize|only|ring|give|take} ...\n", stderr);
 	return 2;
 }
