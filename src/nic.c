@@ -353,13 +353,12 @@ static int make(struct nic *nic, struct lifeline *shared)
 }
 
 /* Takes the claim, as soon as the device is not about to be removed by its watcher. */
-static int claim(struct nic *nic)
+static int claim(struct nic *nic, struct deadline *deadline)
 {
-	struct deadline deadline = deadline_in(DEADLINE_MS);
 	int going;
 
 	for (;;) {
-		if (claim_take(&nic->claim, nic->home, &nic->dev, "open", &deadline) < 0) {
+		if (claim_take(&nic->claim, nic->home, &nic->dev, "open", deadline) < 0) {
 			if (fail_errnum() == ENODEV)
 				fail_hint("it went away with its last holder");
 			return fail_code();
@@ -367,10 +366,10 @@ static int claim(struct nic *nic)
 		going = orphan_is_going(nic->home, &nic->dev);
 		if (going < 0)
 			return going;
-		if (!going || deadline_over(&deadline))
+		if (!going || deadline_over(deadline))
 			return 0;
 		claim_drop(&nic->claim);
-		deadline_nap(&deadline);
+		deadline_nap(deadline);
 	}
 }
 
@@ -501,10 +500,11 @@ static struct nic *next_claim(struct nic *nics, size_t n, const struct nic *last
 
 int nic_claim_all(struct nic *nics, size_t n)
 {
+	struct deadline deadline = deadline_in(DEADLINE_MS);
 	struct nic *nic = NULL;
 
 	while ((nic = next_claim(nics, n, nic)) != NULL) {
-		if (claim(nic) < 0)
+		if (claim(nic, &deadline) < 0)
 			return fail_code();
 	}
 	return 0;

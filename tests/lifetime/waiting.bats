@@ -158,6 +158,28 @@ calls_like() {
 }
 
 # The only descriptor of vm0 is on its way, and who wants its name cannot see that.
+@test "waiting: for the watchers of several devices no longer than for one" {
+	local begin dev watchers=()
+
+	for dev in vm0 vm1 vm2; do
+		vn create $dev link lower
+		vm "$dev" $dev lifetime watched
+		watchers+=("$(watcher_of $dev)")
+	done
+	kill -STOP "${watchers[@]}"
+	for dev in vm0 vm1 vm2; do
+		vm_kill $dev
+		wait_pid_gone "$(bg_pid $dev)"
+	done
+	begin=$SECONDS
+	run_vn open-exec vm0 dev vm1 dev vm2 args none -- true
+	assert_status 0
+	assert_err ""
+	((SECONDS - begin <= 9))
+	kill -CONT "${watchers[@]}"
+	wait_until 5 links_as_before
+}
+
 @test "waiting: the time does not grow with the processes of others" {
 	# shellcheck disable=SC2016
 	spawn_bg crowd in_ns "$NS" unshare --pid --fork --kill-child \
