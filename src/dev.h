@@ -72,7 +72,8 @@ struct dev {
 	bool isolated;
 	bool is_tun, persist, pi, vnet_hdr, multi_queue;
 	uint32_t tap_queues;
-	uid_t owner; /* (uid_t)-1: none */
+	uint32_t tap_disabled; /* queues that their holder has switched off */
+	uid_t owner;	       /* (uid_t)-1: none */
 	gid_t owner_group;
 	int32_t netnsid;	   /* of the lifeline namespace it lives in, -1 at home */
 	char altname[DEV_ALTNAME]; /* vnetctl's own mark, empty when others made it */

@@ -10,6 +10,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "dev_kind.h"
 #include "fail.h"
@@ -57,6 +58,9 @@ static void parse(const struct nlattr *data, struct dev *dev)
 			break;
 		case IFLA_TUN_NUM_QUEUES:
 			dev->tap_queues = u32 ? mnl_attr_get_u32(attr) : 0;
+			break;
+		case IFLA_TUN_NUM_DISABLED_QUEUES:
+			dev->tap_disabled = u32 ? mnl_attr_get_u32(attr) : 0;
 			break;
 		case IFLA_TUN_OWNER:
 			dev->owner = u32 ? mnl_attr_get_u32(attr) : (uid_t)-1;
@@ -113,6 +117,39 @@ static int dress(struct nl *nl, const struct dev_plan *plan, const char *altname
 	return dev_finish(nl, dev->ifindex, dev, what);
 }
 
+/* A tap without an owner is open to whoever may open /dev/net/tun (tun_not_capable() of
+ * drivers/net/tun.c), one with several queues even while a guest has it. */
+static int close_to_others(int tap, const struct dev_plan *plan)
+{
+	if (plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1)
+		return tapfd_set_owner(tap, plan->owner, plan->owner_group);
+	if (tapfd_set_owner(tap, 0, (gid_t)-1) == 0)
+		return 0;
+	if (fail_errnum() != EINVAL)
+		return fail_code();
+	/* A user namespace that has no root. */
+	fail_clear();
+	return tapfd_set_owner(tap, getuid(), (gid_t)-1);
+}
+
+/* Until it had an owner, a tap with several queues was open to others. */
+static int check_alone(struct nl *nl, const struct dev *dev)
+{
+	struct dev now;
+
+	if (dev_get_index(nl, -1, dev->ifindex, &now) < 0)
+		return fail_code();
+	if (now.tap_queues + now.tap_disabled == 1)
+		return 0;
+	fail_errno(EBUSY, NULL, "cannot create tap %s", dev->name);
+	fail_hint("another process opened it as it was made");
+	/* It would stay for as long as that has it. */
+	fail_hold();
+	dev_delete(nl, &now);
+	fail_release();
+	return fail_code();
+}
+
 static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, const char *altname,
 		struct dev *dev, int *fd)
 {
@@ -123,11 +160,7 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 	(void)inner;
 	if (tap < 0)
 		return tap;
-	if (plan->owner != (uid_t)-1 || plan->owner_group != (gid_t)-1) {
-		if (tapfd_set_owner(tap, plan->owner, plan->owner_group) < 0)
-			return fail_code();
-	}
-	if (tapfd_ask(tap, &info) < 0)
+	if (close_to_others(tap, plan) < 0 || tapfd_ask(tap, &info) < 0)
 		return fail_code();
 	*dev = (struct dev){ .ifindex = (int)if_nametoindex(info.name) };
 	if (!dev->ifindex)
@@ -135,7 +168,7 @@ static int make(struct nl *nl, struct nl *inner, const struct dev_plan *plan, co
 	memcpy(dev->name, info.name, sizeof(dev->name));
 	own_mac(&plan->guest, mac);
 	memcpy(dev->address, mac, 6);
-	if (dress(nl, plan, altname, dev) < 0)
+	if ((plan->queues > 1 && check_alone(nl, dev) < 0) || dress(nl, plan, altname, dev) < 0)
 		return fail_code();
 	if (memcmp(dev->address, mac, 6) != 0 && tapfd_set_mac(tap, info.name, mac) < 0)
 		return fail_code();

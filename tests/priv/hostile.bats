@@ -388,3 +388,46 @@ nosuid() {
 	assert_out ""
 	[[ $stderr == *"Permission denied"* ]] || fail "$stderr"
 }
+
+# attach USER TAP - takes a queue of it, as any program can
+attach() {
+	as "$1" /usr/bin/python3 -c '
+import fcntl, os, struct, sys
+f = os.open("/dev/net/tun", os.O_RDWR)
+for flags in 0x5002, 0x5102:
+	try:
+		fcntl.ioctl(f, 0x400454ca, struct.pack("16sH22x", sys.argv[1].encode(), flags))
+		sys.exit("is open to all")
+	except OSError as e:
+		print(e.errno)' "$2"
+}
+
+@test "tap: is open to nobody but root and its owner" {
+	local tap
+
+	in_etc "$VNETCTL" create t0 link br0
+	in_etc "$VNETCTL" create t1 queues 2
+	in_etc "$VNETCTL" create t2 owner bob
+	may alice create al0
+	spawn_co root in_etc "$VNETCTL" open-exec t3 link br0 queues 2 args none -- \
+		sh -c 'echo ready; exec cat'
+	spawn_co user alice open-exec al1 link br0 queues 2 args none -- \
+		sh -c 'echo ready; exec cat'
+	wait_text "$BATS_TEST_TMPDIR/root.out" ready 30
+	wait_text "$BATS_TEST_TMPDIR/user.out" ready 30
+	# EPERM, or EINVAL for the wrong flag
+	for tap in t0 t1 t2 al0 t3 al1; do
+		run_cmd attach carol $tap
+		assert_status 0
+		[[ $output =~ ^(1|22)$'\n'(1|22)$ && $output == *1* ]] || fail "$tap: $output"
+	done
+	run_cmd attach bob t2
+	assert_status 1
+	[[ $stderr == *"is open to all"* ]]
+	co_eof root
+	co_eof user
+	bg_end root
+	bg_end user
+	assert_gone "$NS" t3
+	assert_gone "$NS" al1
+}
