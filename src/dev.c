@@ -722,6 +722,11 @@ bool dev_link_is_home(const struct dev *dev)
 	return dev->netnsid < 0 ? dev->link_netnsid < 0 : dev->link_home;
 }
 
+bool dev_is_macvlan(const struct dev *dev)
+{
+	return streq(dev->kind_name, "macvlan") || streq(dev->kind_name, "macvtap");
+}
+
 bool dev_is_port(const struct dev *dev)
 {
 	return dev->master && streq(dev->slave_kind, "bridge");

@@ -150,6 +150,9 @@ int dev_look(struct nl *nl, int32_t netnsid, int ifindex, dev_cb *cb, void *arg)
  * same index is another device's, or that cannot be told. */
 bool dev_link_is_home(const struct dev *dev);
 
+/* True for a macvlan or a macvtap: what is made on it the kernel puts beside it. */
+bool dev_is_macvlan(const struct dev *dev);
+
 /* True when the device is a port of a bridge, which its master is then; also of a bond, a team or
  * a VRF a device can be a part. */
 bool dev_is_port(const struct dev *dev);

@@ -36,11 +36,6 @@ static bool is_tap(const struct dev_kind *kind)
 	return streq(dev_kind_word(kind), "tap");
 }
 
-static bool is_macvlan(const struct dev *dev)
-{
-	return streq(dev->kind_name, "macvlan") || streq(dev->kind_name, "macvtap");
-}
-
 int nic_check(const struct nic *nic)
 {
 	if (nic->pin && nic->want.queues > 1)
@@ -88,7 +83,7 @@ static int settle_lifetime(struct nic *nic, const struct dev_kind *kind, bool ou
 /* The kernel puts what is made on a macvlan beside it. */
 static int lower_of(const struct dev *link)
 {
-	return is_macvlan(link) ? link->link : link->ifindex;
+	return dev_is_macvlan(link) ? link->link : link->ifindex;
 }
 
 /* A macvtap as it is, or as it will be. */
@@ -672,7 +667,7 @@ void nic_warn(struct nic *nic)
 		     nic->dev.name, link->name);
 	if (!dev_has_node(&nic->dev))
 		return;
-	if (is_macvlan(link))
+	if (dev_is_macvlan(link))
 		warn("%s is itself a %s: the kernel puts %s beside it, on its lower device",
 		     link->name, link->kind_name, nic->dev.name);
 	if (dev_is_wireless(nic->home, link))

@@ -560,12 +560,41 @@ static int lock_count(int *lock)
 		       fail_code();
 }
 
+static const char *link_of(struct dev_home *home, const struct dev *dev, struct dev *link)
+{
+	int index = dev->link ? dev->link : dev_is_port(dev) ? dev->master : 0;
+
+	if (!index)
+		return "none";
+	/* In another namespace: a name there means nothing here. */
+	if (dev->link ? !dev_link_is_home(dev) : dev->netnsid >= 0)
+		return "?";
+	return dev_get_index(&home->nl, -1, index, link) == 0 ? link->name : NULL;
+}
+
+/* What is made on a macvlan the kernel puts beside it: the lower device must be allowed, too. */
+static int ask_link(struct dev_home *home, const struct dev *link, struct policy_act *act,
+		    struct policy_rule *rule)
+{
+	struct policy_rule second;
+	struct dev lower;
+
+	act->words[KEY_LINK] = link ? link->name : "none";
+	if (ask(act, rule) < 0 || !link || !dev_is_macvlan(link))
+		return fail_code();
+	act->words[KEY_LINK] = link_of(home, link, &lower);
+	if (!act->words[KEY_LINK] || ask(act, &second) < 0)
+		return fail_code();
+	if (second.max < rule->max)
+		*rule = second;
+	return 0;
+}
+
 int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *plan,
 		unsigned planned, int *lock)
 {
-	const struct policy_act act = { {
+	struct policy_act act = { {
 		[KEY_VERBS] = verb,
-		[KEY_LINK] = plan->link ? plan->link->name : "none",
 		[KEY_TYPE] = dev_kind_word(plan->kind),
 		[KEY_MODE] = mode_word(plan->mode),
 		[KEY_NAME] = plan->name,
@@ -576,7 +605,7 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 
 	if (priv_is_own())
 		return 0;
-	if (ask(&act, &rule) < 0 || check_owner(plan) < 0)
+	if (ask_link(home, plan->link, &act, &rule) < 0 || check_owner(plan) < 0)
 		return fail_code();
 	if (rule.max == NO_LIMIT)
 		return 0;
@@ -599,18 +628,6 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 		else if (!deadline_nap(&sweep.deadline))
 			return denied(&act, &rule, have + planned);
 	}
-}
-
-static const char *link_of(struct dev_home *home, const struct dev *dev, struct dev *link)
-{
-	int index = dev->link ? dev->link : dev_is_port(dev) ? dev->master : 0;
-
-	if (!index)
-		return "none";
-	/* In another namespace: a name there means nothing here. */
-	if (dev->link ? !dev_link_is_home(dev) : dev->netnsid >= 0)
-		return "?";
-	return dev_get_index(&home->nl, -1, index, link) == 0 ? link->name : NULL;
 }
 
 int policy_use(struct dev_home *home, const char *verb, const struct dev *dev, enum dev_mode mode)

@@ -231,6 +231,22 @@ no_watcher() {
 	assert_there "$NS" br0
 }
 
+@test "policy: a link that is itself a macvlan" {
+	ip -n "$NS" link add mac0 link lower type macvlan mode bridge
+	policy 'allow alice verbs * link * type * mode * name * max 4
+deny alice link lower
+allow bob verbs * link mac0 type * mode * name * max 4'
+	# What is made on it lies on its lower device.
+	may_not 2 "create al0 (type macvtap, link lower, mode bridge): /etc/vnetctl.conf:2 denies it" \
+		alice create al0 link mac0 mode bridge
+	may_not 125 "open-exec al0 (type macvtap, link lower, mode bridge): /etc/vnetctl.conf:2 denies it" \
+		alice open-exec al0 link mac0 mode bridge -- true
+	may_not 2 "$(no_rule create g0 macvtap lower bridge)" bob create g0 link mac0 mode bridge
+	policy 'allow bob verbs * link lower,mac0 type * mode * name * max 4'
+	may bob create g0 link mac0 mode bridge
+	may bob destroy g0
+}
+
 @test "policy: no other namespace" {
 	ns_new THERE
 	lower_new "$THERE"
