@@ -127,7 +127,7 @@ static const char *name_of(struct list *list, int ifindex, int32_t netnsid)
 /* The id of the namespace that the lower device is in, -1: home. */
 static int32_t link_nsid(const struct dev *dev)
 {
-	return dev_link_is_home(dev)   ? -1 :
+	return dev_link_is_home(dev)  ? -1 :
 	       dev->link_netnsid >= 0 ? dev->link_netnsid :
 					dev->netnsid;
 }
@@ -367,7 +367,7 @@ static int find_use(struct list *list, const struct dev *dev, struct way *way)
 		way->use = USE_NO;
 	else if (!held)
 		way->use = dev_has_node(dev) && (!way->known || list->seen.denied) ? USE_UNKNOWN :
-										       USE_NO;
+										     USE_NO;
 	return 0;
 }
 
@@ -679,7 +679,7 @@ static int show_if_wanted(const struct dev *dev, void *arg)
 	if (!wanted(list, dev))
 		return 0;
 	orphaned = orphan_is(&list->home, &list->marks,
-				      list->users || list->orphaned ? &list->seen : NULL, dev);
+			     list->users || list->orphaned ? &list->seen : NULL, dev);
 	if (orphaned < 0) {
 		/* Its lifeline is dead; who else might hold it we may not see. */
 		if (fail_errnum() != EPERM && fail_errnum() != ENOENT && fail_errnum() != ENODEV)
@@ -768,10 +768,8 @@ static int show_every(struct list *list)
 	struct nl *nl = &list->ctx->home.nl;
 
 	if (lifeline_marks_load(&list->home, &list->marks) < 0 ||
-	    (!streq(list->type, "tap") &&
-	     dev_each(nl, "macvtap", -1, show_if_wanted, list) < 0) ||
-	    (!streq(list->type, "macvtap") &&
-	     dev_each(nl, "tun", -1, show_if_wanted, list) < 0) ||
+	    (!streq(list->type, "tap") && dev_each(nl, "macvtap", -1, show_if_wanted, list) < 0) ||
+	    (!streq(list->type, "macvtap") && dev_each(nl, "tun", -1, show_if_wanted, list) < 0) ||
 	    /* None of them is ever an orphan. */
 	    (!streq(list->type, "tap") && !list->orphaned && show_inside(list) < 0))
 		return fail_code();

@@ -55,8 +55,8 @@ bool holders_in_first_pidns(void);
 bool holders_let_in(const struct holders *h);
 
 /* Tells whether the walk has seen all there is to be seen: it was let into each process, from the
- * host's own pid namespace, and no descriptor is on its way through a socket now. Looks for these in
- * one more walk: to be asked when the answer matters. */
+ * host's own pid namespace, and now no descriptor is on its way through a socket, and no io_uring
+ * has files of its own. Looks for these in one more walk: to be asked when the answer matters. */
 bool holders_saw_all(const struct holders *h);
 
 /* Writes where a network namespace was found: "/proc/PID/fd/N" or "/proc/PID/ns/net". */

@@ -34,8 +34,8 @@ struct nl {
 	uint8_t *tx, *rx;	    /* NL_BUF bytes each */
 	bool known;		    /* the kernel has seen how much rx takes */
 	const struct nlmsghdr *now; /* what a callback is called for, else NULL */
-	bool has_self;	  /* self is known */
-	int32_t self;	  /* the id that the socket's namespace has for itself (dev.c) */
+	bool has_self;		    /* self is known */
+	int32_t self;		    /* the id that the socket's namespace has for itself (dev.c) */
 };
 
 #define NL_INIT          \

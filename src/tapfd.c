@@ -189,8 +189,7 @@ static int detached_mount(const char *type, unsigned attributes)
 {
 	auto_power struct power power = priv_raise(POWER(CAP_SYS_ADMIN));
 	auto_close int fs = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
-	bool made = fs >= 0 &&
-		    syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+	bool made = fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
 	int mnt = made ? (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes) : -1;
 
 	if (mnt >= 0)

@@ -41,8 +41,8 @@ static bool is_in_the_way(const struct obstacle *obstacle, const struct dev *dev
 	/* Down, it has not taken its address yet. */
 	bool same_mac = !memcmp(dev->address, plan->guest.b, 6) && dev->flags & IFF_UP;
 
-	if (!plan->link || (dev->ifindex == obstacle->way->self &&
-			    dev->netnsid == obstacle->way->self_nsid))
+	if (!plan->link ||
+	    (dev->ifindex == obstacle->way->self && dev->netnsid == obstacle->way->self_nsid))
 		return false;
 	if (dev->ifindex == plan->link->ifindex && dev->netnsid < 0)
 		return same_mac && plan->mode != MODE_PASSTHRU;

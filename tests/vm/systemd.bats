@@ -60,7 +60,7 @@ setup() {
 @test "refused: no DeviceAllow=/dev/net/tun" { reported; }
 @test "refused: PrivateDevices=" { reported; }
 @test "refused: PrivateNetwork=" { reported; }
-@test "refused: ProtectKernelTunables=" { reported; }
+@test "unit: ProtectKernelTunables=" { reported; }
 @test "refused: SystemCallFilter= without @mount" { reported; }
 @test "unit: SystemCallFilter= with @mount" { reported; }
 @test "end: nothing left behind" { reported; }
