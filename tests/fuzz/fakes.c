@@ -70,6 +70,7 @@ enum what {
 	NODE,
 	PATH,
 	PROC,
+	PROC_ALL, /* /proc itself */
 	QEMU
 };
 
@@ -493,6 +494,8 @@ static int open_path(const char *path, int flags)
 	CHECK(!(flags & O_CREAT));
 	if (fate())
 		return -1;
+	if (!strcmp(path, "/proc"))
+		return new_fd(PROC_ALL, true);
 	if (!strncmp(path, "/proc/", 6))
 		return open_proc(path + 6);
 	if (!strncmp(path, "/dev/", 5))
@@ -520,15 +523,14 @@ int fake_openat(int dir, const char *path, int flags, ...)
 	CHECK(at && flags & O_CLOEXEC);
 	if (fate())
 		return -1;
-	if (at->what == PROC && !strcmp(path, "4242") && of(FDS - 1))
+	if (at->what == PROC_ALL && !strcmp(path, "4242") && of(FDS - 1))
 		return new_fd(PROC, true);
-	if (at->what == PROC && (!strcmp(path, "fd") || !strcmp(path, "task")))
-		return new_fd(PROC, true);
+	if (at->what == PROC && (!strcmp(path, "fd") || !strcmp(path, "task") || strstr(path, "/fd")))
+		return strcmp(path, "../fdinfo/6") ? new_fd(PROC, true) :
+						     new_text("pos:\t0\niff:\ttap0\n");
 	/* A /proc that was cloned. */
 	if (at->what == PROC && !strncmp(path, "sys/net/", 8))
 		return new_fd(PLAIN, true);
-	if (at->what == PROC && !strcmp(path, "fdinfo/6"))
-		return new_text("pos:\t0\niff:\ttap0\n");
 	if (at->what != MOUNT)
 		return refuse(ENOENT);
 	if (!strcmp(path, "tap")) {
@@ -669,7 +671,7 @@ ssize_t fake_readlinkat(int dir, const char *path, char *buf, size_t size)
 	char text[32];
 	size_t n;
 
-	CHECK(of(dir));
+	CHECK(of(dir) || (dir == AT_FDCWD && path[0] == '/'));
 	if (fate())
 		return -1;
 	n = (size_t)snprintf(text, sizeof(text), "net:[%u]", HOME_INODE + (path[0] == '8'));
@@ -749,19 +751,10 @@ static struct fake_dir *new_dir(int fd, bool top)
 	return dir;
 }
 
-struct fake_dir *fake_opendir(const char *path)
-{
-	int fd;
-
-	CHECK(!strcmp(path, "/proc"));
-	fd = fate() ? -1 : new_fd(PROC, true);
-	return fd < 0 ? NULL : new_dir(fd, true);
-}
-
 struct fake_dir *fake_fdopendir(int fd)
 {
-	CHECK(of(fd) && of(fd)->what == PROC);
-	return fate() ? NULL : new_dir(fd, false);
+	CHECK(of(fd) && (of(fd)->what == PROC || of(fd)->what == PROC_ALL));
+	return fate() ? NULL : new_dir(fd, of(fd)->what == PROC_ALL);
 }
 
 struct dirent *fake_readdir(struct fake_dir *dir)
@@ -783,11 +776,6 @@ int fake_closedir(struct fake_dir *dir)
 	fake_close(dir->fd);
 	free(dir);
 	return 0;
-}
-
-int fake_dirfd(struct fake_dir *dir)
-{
-	return dir->fd;
 }
 
 off_t fake_lseek(int fd, off_t at, int whence)
