@@ -528,32 +528,39 @@ static int ask_offloads(const char *name, unsigned long *offloads)
 	};
 	enum { MAX = 256 };
 	auto_close int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	struct {
+	union {
 		struct ethtool_sset_info head;
-		uint32_t n;
-	} set = { { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1 << ETH_SS_FEATURES }, 0 };
-	struct {
+		/* cppcheck-suppress unusedStructMember ; for what follows head */
+		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
+	} set = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1 << ETH_SS_FEATURES } };
+	union {
 		struct ethtool_gstrings head;
-		char text[MAX][ETH_GSTRING_LEN];
+		/* cppcheck-suppress unusedStructMember ; for what follows head */
+		uint8_t room[sizeof(struct ethtool_gstrings) + MAX * ETH_GSTRING_LEN];
 	} names = { .head = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES } };
-	struct {
+	union {
 		struct ethtool_gfeatures head;
-		struct ethtool_get_features_block block[MAX / 32];
+		/* cppcheck-suppress unusedStructMember ; for what follows head */
+		uint8_t room[sizeof(struct ethtool_gfeatures) +
+			     MAX / 32 * sizeof(struct ethtool_get_features_block)];
 	} now = { .head = { .cmd = ETHTOOL_GFEATURES, .size = MAX / 32 } };
 	void *const questions[] = { &set, &names, &now };
+	const uint32_t *n = set.head.data;
 	struct ifreq ifr;
 
 	*offloads = 0;
 	set_name(&ifr, name);
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
 		ifr.ifr_data = questions[i];
-		if (sock < 0 || ioctl(sock, SIOCETHTOOL, &ifr) < 0 || set.n > MAX)
+		if (sock < 0 || ioctl(sock, SIOCETHTOOL, &ifr) < 0 || *n > MAX)
 			return fail_sys("cannot ask %s for its offloads", name);
 	}
-	for (uint32_t i = 0; i < set.n; i++) {
+	for (uint32_t i = 0; i < *n; i++) {
+		const char *feature = (const char *)names.head.data + i * ETH_GSTRING_LEN;
+
 		for (size_t k = 0; k < ARRAY_SIZE(known); k++) {
-			if (now.block[i / 32].active & UINT32_C(1) << i % 32 &&
-			    streq(names.text[i], known[k].feature))
+			if (now.head.features[i / 32].active & UINT32_C(1) << i % 32 &&
+			    streq(feature, known[k].feature))
 				*offloads |= known[k].offload;
 		}
 	}
