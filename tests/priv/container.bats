@@ -261,8 +261,13 @@ without() {
 	}
 	for words in "m0 link lower lifetime watched" m0; do
 		[[ $words != m0 ]] || vn create m0 link lower
-		# shellcheck disable=SC2086 # words
-		run_cmd in_pidns open-exec $words args none -- true
+		# Stopped, the watcher is not quicker than its end.
+		# shellcheck disable=SC2086,SC2016 # words; for COMMAND
+		run_cmd in_pidns open-exec $words args none -- sh -c '
+			for p in /proc/[0-9]*; do
+				read -r comm <"$p/comm"
+				[ "$comm" != vnetctl-watch ] || kill -STOP "${p#/proc/}"
+			done'
 		assert_status 0
 		assert_err "$warning"
 		wait_until 5 is_orphan m0
