@@ -128,7 +128,7 @@ static int add_all(struct destroy *d)
 	return fail_code();
 }
 
-/* What has gone since it was found is done. */
+/* A device that has gone since it was found counts as removed. */
 static bool has_gone(void)
 {
 	if (fail_errnum() != ENODEV && fail_errnum() != ENOENT && !nl_nsid_gone(fail_errnum()))

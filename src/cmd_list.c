@@ -137,7 +137,7 @@ static const char *link_name(struct list *list, const struct dev *dev)
 	return name_of(list, dev->link, link_nsid(dev));
 }
 
-/* What the device is below in a tree: its lower device or bridge, NULL for none. */
+/* Returns the branch of a tree that the device is on: its lower device or bridge, NULL for none. */
 static const char *root_name(struct list *list, const struct dev *dev)
 {
 	const char *name = dev->link	    ? link_name(list, dev) :

@@ -599,7 +599,7 @@ int dev_finish(struct nl *nl, int ifindex, struct dev *dev, const char *what)
 	return nl_talk(nl, store, &get, "%s", what);
 }
 
-/* In the namespace that we are in. What is so already is not written: in a container /proc/sys can
+/* In the namespace that we are in. Looks before it writes: in a container /proc/sys can
  * be read-only, and the default be 1. No IPv6 in this kernel is no failure. */
 static int disable_ipv6(const char *name)
 {

@@ -359,7 +359,7 @@ static bool is_hub_member(const char *option, const char *word)
 	       part_is(value_of(word, "hubid"), "0");
 }
 
-/* What is appended by "args net" would join these: a frame from one reaches all of them. */
+/* A "-net" that is appended would join these: a frame from one reaches all of them. */
 static int check_hub(char **argv)
 {
 	size_t nics = 0;

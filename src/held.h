@@ -16,7 +16,7 @@ enum held_state {
 	HELD_YES,
 };
 
-/* What one look says. */
+/* The answer of one look. */
 struct held {
 	enum held_state state;
 	const struct holder *holder; /* lives as long as the walk; NULL: none can be seen */

@@ -24,8 +24,8 @@ struct holder {
 
 #define HOLDER_NSID_UNKNOWN INT32_MIN
 
-/* What one walk over /proc found: first the network namespaces other than the caller's, sorted by
- * inode, then the devices, sorted by number; each then by pid and fd. */
+/* The result of one walk over /proc: first the network namespaces other than the caller's, sorted
+ * by inode, then the devices, sorted by number; each then by pid and fd. */
 struct holders {
 	struct holder *list;
 	size_t n;

@@ -9,7 +9,7 @@
 #include "deadline.h"
 #include "util.h"
 
-/* What a lock is about, and which one: no user can choose the number. */
+/* The kinds of locks; the number is of the thing that is locked, and no user can choose it. */
 enum lock_kind {
 	LOCK_DEVICE = 1, /* a device at home, by its ifindex: see claim.h */
 	LOCK_INSIDE,	 /* a device in a lifeline, by the lifeline's id: see claim.h */

@@ -542,7 +542,7 @@ static int check_mac(struct nic *nic)
 	return tapfd_set_mac(nic->fds[0], nic->dev.name, nic->dev.address);
 }
 
-/* What the last holder set is no business of the next one's. */
+/* Resets all that the last holder has set: it is no business of the next one's. */
 static int reset(struct nic *nic)
 {
 	bool has_node = dev_has_node(&nic->dev);

@@ -137,7 +137,7 @@ static int send_queue(struct nl *nl)
 	return n < 0 ? -1 : 0;
 }
 
-/* What is no dump is done when it is sent. */
+/* A request that is no dump is done when it is sent. */
 static int send_with_power(struct nl *nl)
 {
 	auto_power struct power power = priv_raise(POWER(CAP_NET_ADMIN));
@@ -353,7 +353,7 @@ int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...)
 	return read_answers(nl, &x);
 }
 
-/* What a dump has answered, message behind message. */
+/* The answers of a dump, message behind message. */
 struct pile {
 	uint8_t *p;
 	size_t used, size;

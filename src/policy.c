@@ -572,7 +572,7 @@ static const char *link_of(struct dev_home *home, const struct dev *dev, struct 
 	return dev_get_index(&home->nl, -1, index, link) == 0 ? link->name : NULL;
 }
 
-/* What is made on a macvlan the kernel puts beside it: the lower device must be allowed, too. */
+/* The kernel puts a macvtap on a macvlan beside it: the lower device must be allowed, too. */
 static int ask_link(struct dev_home *home, const struct dev *link, struct policy_act *act,
 		    struct policy_rule *rule)
 {

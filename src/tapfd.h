@@ -101,7 +101,7 @@ ino_t tapfd_home_of(pid_t pid, int fd);
  * Returns 0 or a recorded failure. */
 int tapfd_reset(int fd, bool macvtap);
 
-/* What opening and resetting changes on a tap that was there. */
+/* All that opening and resetting changes on a tap that was there. */
 struct tapfd_state {
 	int flags; /* IFF_* as for TUNSETIFF; 0: not remembered */
 	bool values;

@@ -15,7 +15,7 @@ enum watch_event {
 	WATCH_ENDED, /* the process that was followed ended 2 s ago, and the id has not died */
 };
 
-/* What watch.wake() may return instead of a process to follow. */
+/* Returned by watch.wake() instead of a process to follow. */
 enum {
 	WATCH_GO_ON = 0,  /* wait for the id's end, and follow nobody */
 	WATCH_AGAIN = -1, /* the same, and WATCH_ENDED once more in 2 s */

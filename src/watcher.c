@@ -95,7 +95,7 @@ static int remove_ward(struct duty *duty, const struct ward *ward)
 	return dev_delete(&duty->home.nl, &now);
 }
 
-/* What fails can pass: memory, a stopped vnetctl that has the claim, a new name. There is nobody to
+/* A failure can pass: memory, a stopped vnetctl that has the claim, a new name. There is nobody to
  * tell it to. */
 static void remove_wards(struct duty *duty)
 {

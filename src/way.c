@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What cannot pass by itself is told at once; what can, is waited for: first until it goes by
- * itself, through the kernel or its watcher, then it is removed under its claim (claim.h) if
- * nobody holds it. */
+/* An obstacle that cannot go by itself is told at once. One that can is waited for, until it goes
+ * by itself, through the kernel or its watcher; after that it is removed under its claim (claim.h)
+ * if nobody holds it. */
 #include "way.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ struct way way_begin(struct dev_home *home, const struct dev_plan *plan, int sel
 	};
 }
 
-/* What look_at() finds. */
+/* The finds of look_at(). */
 struct obstacle {
 	const struct way *way;
 	struct dev dev;

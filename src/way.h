@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What stands in the way of a device that is to be made or brought up, and how it is got out of
+/* Finds what stands in the way of a device that is to be made or brought up, and gets it out of
  * the way. */
 #ifndef VNETCTL_WAY_H
 #define VNETCTL_WAY_H
