@@ -572,17 +572,17 @@ static const char *link_of(struct dev_home *home, const struct dev *dev, struct 
 	return dev_get_index(&home->nl, -1, index, link) == 0 ? link->name : NULL;
 }
 
-/* The kernel puts a macvtap on a macvlan beside it: the lower device must be allowed, too. */
+/* The kernel puts a macvtap on a macvlan beside it: the lower device must be allowed, too, and
+ * *lower is where act then has its name. */
 static int ask_link(struct dev_home *home, const struct dev *link, struct policy_act *act,
-		    struct policy_rule *rule)
+		    struct dev *lower, struct policy_rule *rule)
 {
-	struct policy_rule second;
-	struct dev lower;
+	struct policy_rule second = { .max = 0 };
 
 	act->words[KEY_LINK] = link ? link->name : "none";
 	if (ask(act, rule) < 0 || !link || !dev_is_macvlan(link))
 		return fail_code();
-	act->words[KEY_LINK] = link_of(home, link, &lower);
+	act->words[KEY_LINK] = link_of(home, link, lower);
 	if (!act->words[KEY_LINK] || ask(act, &second) < 0)
 		return fail_code();
 	if (second.max < rule->max)
@@ -601,11 +601,12 @@ int policy_make(struct dev_home *home, const char *verb, const struct dev_plan *
 	} };
 	struct sweep sweep = { home, deadline_in(200) };
 	struct policy_rule rule = { .max = 0 };
+	struct dev lower = { .ifindex = 0 };
 	unsigned have = 0;
 
 	if (priv_is_own())
 		return 0;
-	if (ask_link(home, plan->link, &act, &rule) < 0 || check_owner(plan) < 0)
+	if (ask_link(home, plan->link, &act, &lower, &rule) < 0 || check_owner(plan) < 0)
 		return fail_code();
 	if (rule.max == NO_LIMIT)
 		return 0;

@@ -140,7 +140,7 @@ made='.[0] as $ip | ($ip.address | sub("^fe"; "52")) as $guest |
 	+ {mtu: $ip.mtu, lifetime: "persistent", made: true, orphaned: false,
 		ifindex: $ip.ifindex, flags: $ip.flags, txqlen: $ip.txqlen, group: $ip.group,
 		queues: 1}
-	+ if $type == "tap" then {persist: true, vnet_hdr: true, multi_queue: false} else {} end
+	+ if $type == "tap" then {persist: true, vnet_hdr: true, multi_queue: false, owner: "root"} else {} end
 	+ {altnames: $ip.altnames}]'
 
 # lists DEV TYPE LINK: exactly this device
