@@ -732,7 +732,7 @@ crosswise() {
 	mkdir "$BATS_TEST_TMPDIR/once"
 	# shellcheck disable=SC2016
 	in_ns "$NS" "$VT_ROOT/tests/tools/at-once" "$BATS_TEST_TMPDIR/once" 2 bash -c '
-		names=({1..20}); ((!$1)) || names=({20..1})
+		names=({1..8}); ((!$1)) || names=({8..1})
 		case $2 in
 		destroy) exec "$VNETCTL" destroy if-exists "${names[@]/#/vm}" ;;
 		*) exec "$VNETCTL" open-exec ${names[@]/#/dev vm} lifetime persistent args none -- true ;;
@@ -746,7 +746,7 @@ crosswise() {
 	local i
 
 	for ((i = 0; i < 10; i++)); do
-		for n in {1..20}; do
+		for n in {1..8}; do
 			echo "create vm$n link lower"
 		done | in_ns "$NS" "$VNETCTL" -batch -
 		crosswise open-exec
