@@ -83,7 +83,7 @@ int lock_take(int *fd, enum lock_kind kind, uint32_t number, struct deadline *de
 	while (try_lock(*fd, kind, number) < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			return refuse(what);
-		/* Whoever has waited long tries as often as one who has just come. */
+		/* A process that has waited long tries as often as one that has just come. */
 		if (deadline->nap > 8)
 			deadline->nap = 8;
 		if (!deadline_nap(deadline))

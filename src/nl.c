@@ -243,17 +243,6 @@ static int refused(int err, const char *words, const char *what)
 	return r;
 }
 
-int nl_refused(int err, const char *words, const char *fmt, ...)
-{
-	char what[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	words_of(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	return refused(err, words, what);
-}
-
 /* What was sent and how its answers are to be taken. */
 struct exchange {
 	uint32_t first, n; /* sequence number of the first of n messages */

@@ -84,10 +84,6 @@ typedef int nl_answer(const struct nlmsghdr *nlh, void *arg);
  * fail_errnum() and nl->failed); the rest of the answers are read all the same. */
 int nl_talk(struct nl *nl, nl_answer *cb, void *arg, const char *fmt, ...) printf_like(4, 5);
 
-/* Records a refusal that came from rtnetlink by another way, in nl_talk()'s words:
- * names the capability that is missing. Returns FAIL_SYS. */
-int nl_refused(int err, const char *words, const char *fmt, ...) printf_like(3, 4);
-
 /* Sends the one queued message as a dump, anew when the kernel says that it was interrupted
  * (NLM_F_DUMP_INTR: something may be missing, or be there twice), and calls cb for each answer
  * of the pass that was not; of the fifth, whatever it is. cb may talk on nl itself. Errors
